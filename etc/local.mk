@@ -1,0 +1,1 @@
+# Installed files: init script, unit, logrotate, sample properties, SQL schema.

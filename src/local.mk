@@ -1,0 +1,4 @@
+bin_PROGRAMS += whoisd
+whoisd_SOURCES = src/main.c
+whoisd_LDADD = libquery.a libmirror.a libstorage.a libnet.a librpsl.a libconf.a libbase.a \
+    $(MYSQL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(CURL_LIBS) $(PCRE2_LIBS) $(EV_LIBS)

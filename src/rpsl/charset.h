@@ -1,0 +1,24 @@
+/*
+ * Character sets: received bytes to the UTF-8 that is stored, and back for output. Reversible as declared per mirror.
+ */
+#pragma once
+
+#include "base/str.h"
+
+enum charset { CHARSET_LATIN1, CHARSET_UTF8, CHARSET_ASCII };
+
+/** Names as in -Z and in `nrtm.import.*.charset`; any case. @return ERR_NOT_FOUND for an unknown one. */
+enum err charset_by_name(struct str name, enum charset *out) MUST_CHECK;
+bool utf8_is_valid(struct str s);
+bool str_is_ascii(struct str s);
+/** Append Latin-1 bytes as UTF-8: every byte is the character of that value. */
+void latin1_to_utf8(struct str latin1, struct buf *out);
+/** Append UTF-8 in another charset; what has no place there becomes `?`, one per character. */
+void utf8_encode(struct str utf8, enum charset charset, struct buf *out);
+/**
+ * Turn received object text into stored UTF-8.
+ * @param from       Declared charset of the upstream. CHARSET_UTF8 with invalid bytes is taken as Latin-1.
+ * @param was_wrong  Set when that happened: the caller counts, logs and keeps the raw bytes.
+ * @return raw itself when nothing changes, else the content of *scratch (cleared first).
+ */
+struct str charset_to_utf8(struct str raw, enum charset from, struct buf *scratch, bool *was_wrong);

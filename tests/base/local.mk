@@ -1,0 +1,1 @@
+# Criterion tests of src/base; each links only what its folder may see.

@@ -1,0 +1,1 @@
+# Benches: floor servers and load generators (C), one script per figure.

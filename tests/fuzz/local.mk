@@ -1,0 +1,1 @@
+# Fuzz targets, one per parser: built with --enable-fuzzers, their seeds replayed by make check.

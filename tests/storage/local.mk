@@ -1,0 +1,1 @@
+# Criterion tests of src/storage; each links only what its folder may see.
