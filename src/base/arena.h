@@ -10,7 +10,10 @@
 
 struct arena; /* Opaque; one thread at a time. */
 
-/** @param max_bytes  Ceiling for everything taken between two resets. @return Never NULL (aborts without memory). */
+/**
+ * @param max_bytes  Ceiling for everything taken between two resets.
+ * @return Never NULL (aborts without memory).
+ */
 struct arena *arena_new(size_t max_bytes);
 void arena_free(struct arena *arena); /* NULL is fine. */
 /** Forget everything, keep the first block for reuse. */
@@ -21,7 +24,8 @@ void *arena_alloc(struct arena *arena, size_t size);
 void *arena_calloc(struct arena *arena, size_t count, size_t size);
 /**
  * Enlarge the newest allocation in place when possible, else copy it.
- * @param old  NULL or an earlier result of this arena. @return NULL when the ceiling is reached (old stays valid).
+ * @param old  NULL or an earlier result of this arena.
+ * @return NULL when the ceiling is reached (old stays valid).
  */
 void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_size);
 /** Copies; at is NULL when the ceiling is reached. The copy is NUL-terminated behind len. */

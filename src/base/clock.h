@@ -6,8 +6,10 @@
 #include <stdint.h>
 
 struct clock {
-    int64_t (*wall_ms)(const struct clock *clock); /**< Milliseconds since 1970, UTC. */
-    int64_t (*mono_ms)(const struct clock *clock); /**< Milliseconds since some start; never goes back. */
+    /** Milliseconds since 1970, UTC. */
+    int64_t (*wall_ms)(const struct clock *clock);
+    /** Milliseconds since some start; never goes back. */
+    int64_t (*mono_ms)(const struct clock *clock);
 };
 
 extern const struct clock system_clock;

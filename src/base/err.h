@@ -1,12 +1,13 @@
 /*
- * Errors: one list of outcomes for every function that can fail, and a place for the sentence that explains one.
+ * Errors: one list of outcomes for every function that can fail, and a place for the sentence
+ * that explains one.
  */
 #pragma once
 
 #include <stdarg.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(text_at, args_at) __attribute__((format(printf, text_at, args_at)))
+#define MUST_CHECK               __attribute__((warn_unused_result))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 #define ERR_LIST(X)                                                                                \
     X(ERR_OK, "ok")                                                                                \
@@ -35,7 +36,7 @@ enum err {
 /** @return A short constant text such as "not found"; never NULL. */
 const char *err_text(enum err code);
 
-/** The sentence that explains a failure to a person: file, line, what was found, what is allowed. */
+/** The sentence that explains a failure: file, line, what was found, what is allowed. */
 struct why {
     char text[600]; /**< NUL-terminated, truncated when too long. */
 };

@@ -1,3 +1,9 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_CFLAGS = $(AM_CFLAGS)
-libbase_a_SOURCES =
+libbase_a_SOURCES = \
+    src/base/arena.c src/base/arena.h \
+    src/base/clock.c src/base/clock.h \
+    src/base/err.c src/base/err.h \
+    src/base/fault.c src/base/fault.h \
+    src/base/log.c src/base/log.h \
+    src/base/str.c src/base/str.h

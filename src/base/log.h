@@ -1,6 +1,7 @@
 /*
  * The log, in the operators' format (UTC): `2015-08-21 15:47:14,908 INFO  [Label] text`.
- * One event, one line. Text from outside is quoted and escaped with log_quote(). Safe from any thread.
+ * One event, one line; line breaks become blanks. Text from outside is quoted and escaped with
+ * log_quote(). Safe from any thread.
  */
 #pragma once
 
@@ -32,7 +33,7 @@ void log_write(enum log_level level, const char *label, const char *format, ...)
 #define log_warn(label, ...)  log_write(LOG_WARN, label, __VA_ARGS__)
 #define log_error(label, ...) log_write(LOG_ERROR, label, __VA_ARGS__)
 
-/** Text of a peer, quoted: control bytes and bytes above 126 become \xNN, at most 200 bytes are shown. */
+/** Text of a peer in quotes: control bytes and those above 126 become \xNN, 200 bytes are shown. */
 struct log_quoted {
     char text[900];
 };

@@ -16,7 +16,9 @@ struct str {
 };
 
 /** A slice of a string literal, usable in static initialisers. */
+/* clang-format off */
 #define STR_INIT(literal) {(literal), sizeof(literal) - 1}
+/* clang-format on */
 #define STR(literal) ((struct str)STR_INIT(literal))
 /** For printf: `"%.*s", STR_ARG(s)`. */
 #define STR_ARG(s) (int)(s).len, (s).at
@@ -27,9 +29,10 @@ bool str_eq_nocase(struct str a, struct str b); /* ASCII letters only. */
 bool str_starts(struct str s, struct str prefix);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends_nocase(struct str s, struct str suffix);
-int str_cmp(struct str a, struct str b); /* By byte, shorter first when one is the start of the other. */
+/* By byte; shorter first when one is the start of the other. */
+int str_cmp(struct str a, struct str b);
 int str_cmp_nocase(struct str a, struct str b);
-struct str str_trim(struct str s);       /* Drops bytes <= 0x20 on both sides. */
+struct str str_trim(struct str s); /* Drops bytes <= 0x20 on both sides. */
 struct str str_trim_right(struct str s);
 struct str str_sub(struct str s, size_t from, size_t to); /* Clamped to s. */
 /** @return Index of the first byte c at or after from, or s.len. */
@@ -46,7 +49,8 @@ bool str_split(struct str *rest, char separator, struct str *piece);
  * @return ERR_OK, ERR_SYNTAX; ERR_LIMIT when it is above max.
  */
 enum err str_to_u64(struct str s, uint64_t max, uint64_t *out) MUST_CHECK;
-char *str_dup(struct str s); /* NUL-terminated heap copy; aborts when memory is gone. Caller frees. */
+/** @return A NUL-terminated heap copy for the caller to free; aborts when memory is gone. */
+char *str_dup(struct str s);
 
 /** A growable buffer of bytes. Zero-initialise; buf_free() gives the memory back. */
 struct buf {

@@ -1,1 +1,25 @@
-# Fuzz targets, one per parser: built with --enable-fuzzers, their seeds replayed by make check.
+# Fuzz targets, one per parser. A target NAME is NAME_fuzz.c here and some files in seeds/NAME/. `make check` replays the
+# seeds; configured with --enable-fuzzers (clang), `make fuzz` lets libFuzzer loose on each for FUZZ_SECONDS.
+# To add one: its name to FUZZ_TARGETS, and its _SOURCES and _LDADD.
+FUZZ_TARGETS =
+FUZZ_SECONDS = 60
+EXTRA_DIST += tests/fuzz/seeds
+
+if FUZZERS
+noinst_PROGRAMS += $(FUZZ_TARGETS)
+FUZZ_MAIN = tests/fuzz/fuzz.h
+else
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += $(FUZZ_TARGETS)
+FUZZ_MAIN = tests/fuzz/fuzz.h tests/fuzz/replay.c
+endif
+
+# Finds go to corpus-NAME/ of the build folder; a crash ends with the input's file name.
+.PHONY: fuzz
+fuzz: $(FUZZ_TARGETS)
+	@set -e; for program in $(FUZZ_TARGETS); do \
+	    name=$${program##*/}; name=$${name%_fuzz}; mkdir -p corpus-$$name; \
+	    echo "fuzzing $$name for $(FUZZ_SECONDS) s"; \
+	    ./$$program -max_total_time=$(FUZZ_SECONDS) corpus-$$name \
+	        $(top_srcdir)/tests/fuzz/seeds/$$name; \
+	done
