@@ -32,7 +32,7 @@ enum rpsl_attr_flags {
     ATTR_LIST_VALUED = 1,  /**< Comma-separated values, each indexed by itself. */
     ATTR_REFERENCE = 2,    /**< Found by -i only while the referenced object exists. */
     ATTR_EMAIL_VALUE = 4,  /**< Indexed by the bare address of `Name <a@b>`. */
-    ATTR_CONTACT = 8,      /**< -i person expands to it. */
+    ATTR_CONTACT_REF = 8,  /**< -i person expands to it. */
     ATTR_FOLLOWED = 16,    /**< Its object is printed as a referenced object (6.1). */
     ATTR_FILTERED = 32,    /**< Removed by the e-mail filter (6.3). */
 };
