@@ -1,7 +1,8 @@
 # Fuzz targets, one per parser. A target NAME is NAME_fuzz.c here and some files in seeds/NAME/. `make check` replays the
 # seeds; configured with --enable-fuzzers (clang), `make fuzz` lets libFuzzer loose on each for FUZZ_SECONDS.
 # To add one: its name to FUZZ_TARGETS, and its _SOURCES and _LDADD.
-FUZZ_TARGETS =
+FUZZ_TARGETS = \
+    tests/fuzz/conf_fuzz
 FUZZ_SECONDS = 60
 EXTRA_DIST += tests/fuzz/seeds
 
@@ -23,3 +24,6 @@ fuzz: $(FUZZ_TARGETS)
 	    ./$$program -max_total_time=$(FUZZ_SECONDS) corpus-$$name \
 	        $(top_srcdir)/tests/fuzz/seeds/$$name; \
 	done
+
+tests_fuzz_conf_fuzz_SOURCES = tests/fuzz/conf_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_conf_fuzz_LDADD = $(FUZZ_LINK) $(LINK_CONF)
