@@ -1,13 +1,15 @@
 /*
- * Folding: the one table by which values compare equal, as the reference's collation (utf8mb4_general_ci) does:
- * case-insensitive, accent-insensitive, blind to trailing blanks; invalid UTF-8 bytes stand for themselves.
+ * Folding: the one table by which values compare equal, as the reference's collation
+ * (utf8mb4_general_ci) does: case-insensitive, accent-insensitive, blind to trailing blanks;
+ * invalid UTF-8 bytes stand for themselves.
  */
 #pragma once
 
 #include "base/arena.h"
 #include "base/str.h"
 
-/** @return The folded form: the slice itself when nothing changes, else a copy in the arena; at NULL when that is full. */
+/** @return The folded form: the slice itself when nothing changes, else a copy in the arena; at
+ * NULL when that is full. */
 struct str rpsl_fold(struct str value, struct arena *arena);
 /** Compare two raw values by their folded forms. */
 bool rpsl_fold_eq(struct str a, struct str b);

@@ -1,6 +1,6 @@
 /*
- * The classes and attributes of the RIPE Database (RFC 2622, RFC 4012, RIPE templates): one row each.
- * Parser, indexes, templates, queries and output read the same rows.
+ * The classes and attributes of the RIPE Database (RFC 2622, RFC 4012, RIPE templates): one row
+ * each. Parser, indexes, templates, queries and output read the same rows.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ enum rpsl_attr_id {
 #define X(id, name, short_name, flags) ATTR_##id,
     ATTRIBUTE_LIST(X)
 #undef X
-    ATTR_COUNT
+        ATTR_COUNT
 };
 
 /** In order of output (position); CLASS_UNKNOWN objects are kept but found by no query. */
@@ -24,17 +24,17 @@ enum rpsl_class {
 #define X(id, name, short_name, position, db_id) CLASS_##id,
     CLASS_LIST(X)
 #undef X
-    CLASS_UNKNOWN,
+        CLASS_UNKNOWN,
     CLASS_COUNT
 };
 
 enum rpsl_attr_flags {
-    ATTR_LIST_VALUED = 1,  /**< Comma-separated values, each indexed by itself. */
-    ATTR_REFERENCE = 2,    /**< Found by -i only while the referenced object exists. */
-    ATTR_EMAIL_VALUE = 4,  /**< Indexed by the bare address of `Name <a@b>`. */
-    ATTR_CONTACT_REF = 8,  /**< -i person expands to it. */
-    ATTR_FOLLOWED = 16,    /**< Its object is printed as a referenced object (6.1). */
-    ATTR_FILTERED = 32,    /**< Removed by the e-mail filter (6.3). */
+    ATTR_LIST_VALUED = 1, /**< Comma-separated values, each indexed by itself. */
+    ATTR_REFERENCE = 2,   /**< Found by -i only while the referenced object exists. */
+    ATTR_EMAIL_VALUE = 4, /**< Indexed by the bare address of `Name <a@b>`. */
+    ATTR_CONTACT_REF = 8, /**< -i person expands to it. */
+    ATTR_FOLLOWED = 16,   /**< Its object is printed as a referenced object (6.1). */
+    ATTR_FILTERED = 32,   /**< Removed by the e-mail filter (6.3). */
 };
 
 struct rpsl_attr_info {
@@ -64,7 +64,8 @@ struct rpsl_class_info {
 /** @return The row; for CLASS_UNKNOWN name "unknown", db_id 255, no rows. */
 const struct rpsl_class_info *rpsl_class_info(enum rpsl_class class);
 const struct rpsl_attr_info *rpsl_attr_info(enum rpsl_attr_id attr); /* ATTR_UNKNOWN: name NULL. */
-/** Long name, any case (the fast path of the parser). @return CLASS_UNKNOWN, ATTR_UNKNOWN when there is none. */
+/** Long name, any case (the fast path of the parser). @return CLASS_UNKNOWN, ATTR_UNKNOWN when
+ * there is none. */
 enum rpsl_class rpsl_class_by_name(struct str name);
 enum rpsl_attr_id rpsl_attr_by_name(struct str name);
 /** As a query argument: long name, short name, or `*` and short name; any case. */

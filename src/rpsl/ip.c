@@ -1,0 +1,402 @@
+/*
+ * Address notations, read and written without the C library: what whois clients may type is both
+ * wider and narrower than what inet_pton() takes.
+ * A reader works on a slice and cuts off what it has read; a notation is accepted when nothing is
+ * left.
+ */
+#include "rpsl/ip.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define V4_BITS 32
+#define V6_BITS 128
+
+/** @return Value of a digit in a base up to 16, or -1. */
+static int digit_value(char c, int base)
+{
+    int value = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : 16;
+
+    return value < base ? value : -1;
+}
+
+/** The whole of s as digits, leading zeros and all. */
+static bool read_digits(struct str s, int base, uint64_t max, uint64_t *out)
+{
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        int digit = digit_value(s.at[i], base);
+
+        if (digit < 0) {
+            return false;
+        }
+        number = number * (unsigned)base + (unsigned)digit;
+        if (number > max) {
+            return false;
+        }
+    }
+    *out = number;
+    return s.len > 0;
+}
+
+/** A decimal number in natural form: no sign, no leading zeros. */
+static bool read_natural(struct str s, uint64_t max, uint64_t *out)
+{
+    return (s.len == 1 || (s.len > 1 && s.at[0] != '0')) && read_digits(s, 10, max, out);
+}
+
+/** A decimal number that may have a plus sign and leading zeros. */
+static bool read_lenient(struct str s, uint64_t max, uint64_t *out)
+{
+    return read_digits(s.len > 0 && s.at[0] == '+' ? str_sub(s, 1, s.len) : s, 10, max, out);
+}
+
+typedef bool number_reader(struct str s, uint64_t max, uint64_t *out);
+
+/** Dotted octets, at least `least` of four; those missing at the right are 0. */
+static bool read_octets(struct str s, size_t least, number_reader *read, u128 *out)
+{
+    u128 address = 0;
+    size_t count = 0;
+    struct str piece;
+
+    while (str_split(&s, '.', &piece)) {
+        uint64_t octet;
+
+        if (count == 4 || !read(piece, 255, &octet)) {
+            return false;
+        }
+        address |= (u128)octet << (24 - 8 * count);
+        count++;
+    }
+    *out = address;
+    return count >= least;
+}
+
+/** All bits behind the first `length` of `bits`. */
+static u128 host_mask(uint64_t length, unsigned bits)
+{
+    u128 all = bits == V6_BITS ? ~(u128)0 : ((u128)1 << bits) - 1;
+
+    return length == 0 ? all : length >= bits ? 0 : ((u128)1 << (bits - length)) - 1;
+}
+
+enum err ip_parse_v4(struct str s, struct ip_range *out)
+{
+    struct ip_range range = {.is_v6 = false};
+    size_t slash, dash;
+
+    s = str_trim(s);
+    slash = str_find(s, '/', 0);
+    dash = str_find(s, '-', 0);
+    if (slash < s.len) {
+        uint64_t length;
+
+        if (!read_octets(str_trim(str_sub(s, 0, slash)), 1, read_lenient, &range.begin) ||
+            !read_lenient(str_trim(str_sub(s, slash + 1, s.len)), V4_BITS, &length) ||
+            (range.begin & host_mask(length, V4_BITS)) != 0) {
+            return ERR_SYNTAX;
+        }
+        range.end = range.begin | host_mask(length, V4_BITS);
+    } else if (dash < s.len) {
+        if (!read_octets(str_trim(str_sub(s, 0, dash)), 1, read_lenient, &range.begin) ||
+            !read_octets(str_trim(str_sub(s, dash + 1, s.len)), 1, read_lenient, &range.end) ||
+            range.begin > range.end) {
+            return ERR_SYNTAX;
+        }
+    } else {
+        if (!read_octets(s, 4, read_natural, &range.begin)) {
+            return ERR_SYNTAX;
+        }
+        range.end = range.begin;
+    }
+    *out = range;
+    return ERR_OK;
+}
+
+/** One to eight groups behind each other, the last may be an IPv4 address. @return Number of
+ * groups, 0 if bad. */
+static unsigned read_groups(struct str s, uint16_t groups[static 8])
+{
+    unsigned count = 0;
+    struct str piece;
+
+    while (str_split(&s, ':', &piece)) {
+        uint64_t group;
+        u128 v4;
+
+        if (count < 8 && piece.len <= 4 && read_digits(piece, 16, 0xffff, &group)) {
+            groups[count++] = (uint16_t)group;
+        } else if (count < 7 && s.at == NULL && read_octets(piece, 4, read_natural, &v4)) {
+            groups[count++] = (uint16_t)(v4 >> 16);
+            groups[count++] = (uint16_t)v4;
+        } else {
+            return 0;
+        }
+    }
+    return count;
+}
+
+/** @return Index of the first `::`, or s.len. */
+static size_t find_gap(struct str s)
+{
+    for (size_t i = 0; i + 1 < s.len; i++) {
+        if (s.at[i] == ':' && s.at[i + 1] == ':') {
+            return i;
+        }
+    }
+    return s.len;
+}
+
+static bool read_v6_address(struct str s, u128 *out)
+{
+    uint16_t groups[8] = {0}, behind[8];
+    size_t gap = find_gap(s);
+    u128 address = 0;
+
+    if (gap == s.len) {
+        if (read_groups(s, groups) != 8) {
+            return false;
+        }
+    } else {
+        struct str left = str_sub(s, 0, gap);
+        struct str right = str_sub(s, gap + 2, s.len);
+        unsigned left_count = left.len > 0 ? read_groups(left, groups) : 0;
+        unsigned right_count = right.len > 0 ? read_groups(right, behind) : 0;
+
+        if ((left.len > 0 && (left_count == 0 || str_find(left, '.', 0) < left.len)) ||
+            (right.len > 0 && right_count == 0) || left_count + right_count > 7) {
+            return false;
+        }
+        memset(groups + left_count, 0, (8 - left_count) * sizeof(groups[0]));
+        memcpy(groups + 8 - right_count, behind, right_count * sizeof(groups[0]));
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        address = address << 16 | groups[i];
+    }
+    *out = address;
+    return address >> 32 != 0xffff; /* IPv4-mapped. */
+}
+
+enum err ip_parse_v6(struct str s, struct ip_range *out)
+{
+    struct ip_range range = {.is_v6 = true};
+    uint64_t length = V6_BITS;
+    size_t slash;
+
+    s = str_trim(s);
+    slash = str_find(s, '/', 0);
+    if (slash < s.len && !read_lenient(str_sub(s, slash + 1, s.len), V6_BITS, &length)) {
+        return ERR_SYNTAX;
+    }
+    s = str_sub(s, 0, slash);
+    if (s.len > 1 && s.at[0] == '[' && s.at[s.len - 1] == ']') {
+        s = str_sub(s, 1, s.len - 1);
+    }
+    if (!read_v6_address(s, &range.begin)) {
+        return ERR_SYNTAX;
+    }
+    range.begin &= ~host_mask(length, V6_BITS);
+    range.end = range.begin | host_mask(length, V6_BITS);
+    *out = range;
+    return ERR_OK;
+}
+
+enum err ip_parse(struct str s, struct ip_range *out)
+{
+    return str_find(s, ':', 0) == s.len ? ip_parse_v4(s, out) : ip_parse_v6(s, out);
+}
+
+/** `4.3.2.1` or `16-31.3.2.1`: one to four labels, least significant first, a dash range only in
+ * the first of four. */
+static enum err read_in_addr(struct str labels, struct ip_range *out)
+{
+    struct ip_range range = {.is_v6 = false};
+    unsigned count = 0;
+    struct str label;
+
+    while (str_split(&labels, '.', &label)) {
+        size_t dash = str_find(label, '-', 0);
+        uint64_t begin, end;
+
+        if (count == 4 || !read_natural(str_sub(label, 0, dash), 255, &begin)) {
+            return ERR_SYNTAX;
+        }
+        end = begin;
+        if (dash < label.len &&
+            (count > 0 || !read_natural(str_sub(label, dash + 1, label.len), 255, &end))) {
+            return ERR_SYNTAX;
+        }
+        range.begin |= (u128)begin << 8 * count;
+        range.end |= (u128)end << 8 * count;
+        count++;
+    }
+    if (count == 0 || (count < 4 && range.begin != range.end) || range.begin > range.end) {
+        return ERR_SYNTAX;
+    }
+    /* Labels missing at the left are octets missing at the right. */
+    range.begin <<= 8 * (4 - count);
+    range.end = range.end << 8 * (4 - count) | host_mask(8 * count, V4_BITS);
+    *out = range;
+    return ERR_OK;
+}
+
+/** One to 32 labels of a single hexadecimal digit, least significant first. */
+static enum err read_ip6(struct str labels, struct ip_range *out)
+{
+    struct ip_range range = {.is_v6 = true};
+    unsigned count = 0;
+    struct str label;
+
+    while (str_split(&labels, '.', &label)) {
+        uint64_t digit;
+
+        if (count == 32 || label.len != 1 || !read_digits(label, 16, 15, &digit)) {
+            return ERR_SYNTAX;
+        }
+        range.begin |= (u128)digit << 4 * count;
+        count++;
+    }
+    if (count == 0) {
+        return ERR_SYNTAX;
+    }
+    range.begin <<= 4 * (32 - count);
+    range.end = range.begin | host_mask(4 * count, V6_BITS);
+    *out = range;
+    return ERR_OK;
+}
+
+enum err ip_parse_reverse(struct str s, struct ip_range *out)
+{
+    static const struct str in_addr = STR_INIT(".in-addr.arpa"), ip6 = STR_INIT(".ip6.arpa");
+
+    s = str_trim(s);
+    if (s.len > 0 && s.at[s.len - 1] == '.') {
+        s.len--;
+    }
+    if (str_ends_nocase(s, in_addr)) {
+        return read_in_addr(str_sub(s, 0, s.len - in_addr.len), out);
+    }
+    if (str_ends_nocase(s, ip6)) {
+        return read_ip6(str_sub(s, 0, s.len - ip6.len), out);
+    }
+    return ERR_SYNTAX;
+}
+
+static bool read_as_number(struct str s, u128 *out)
+{
+    uint64_t number;
+
+    if (!str_starts_nocase(s, STR("AS")) ||
+        !read_digits(str_sub(s, 2, s.len), 10, UINT32_MAX, &number)) {
+        return false;
+    }
+    *out = number;
+    return true;
+}
+
+enum err ip_parse_as_range(struct str s, struct ip_range *out)
+{
+    struct ip_range range = {.is_v6 = false};
+    size_t dash;
+
+    s = str_trim(s);
+    dash = str_find(s, '-', 0);
+    if (!read_as_number(str_trim_right(str_sub(s, 0, dash)), &range.begin)) {
+        return ERR_SYNTAX;
+    }
+    range.end = range.begin;
+    if (dash < s.len && (!read_as_number(str_trim(str_sub(s, dash + 1, s.len)), &range.end) ||
+                         range.begin > range.end)) {
+        return ERR_SYNTAX;
+    }
+    *out = range;
+    return ERR_OK;
+}
+
+int ip_prefix_length(const struct ip_range *range)
+{
+    unsigned bits = range->is_v6 ? V6_BITS : V4_BITS;
+    u128 host = range->begin ^ range->end;
+    int length = (int)bits;
+
+    if ((host & (host + 1)) != 0 || (range->begin & host) != 0) {
+        return -1; /* The differing bits are not the lowest ones, or not all of them are covered. */
+    }
+    for (; host != 0; host >>= 1) {
+        length--;
+    }
+    return length;
+}
+
+static size_t format_v4(u128 address, char *out)
+{
+    unsigned bits = (unsigned)address;
+
+    return (size_t)sprintf(out, "%u.%u.%u.%u", bits >> 24, bits >> 16 & 255, bits >> 8 & 255,
+                           bits & 255);
+}
+
+static size_t format_v6(u128 address, char *out)
+{
+    unsigned gap_at = 8, gap_len = 0, run = 0;
+    char *to = out;
+
+    for (unsigned i = 0; i < 8; i++) {
+        run = (uint16_t)(address >> (112 - 16 * i)) == 0 ? run + 1 : 0;
+        if (run > 0 && run >= gap_len) {
+            gap_len = run;
+            gap_at = i + 1 - run;
+        }
+    }
+    for (unsigned i = 0; i < 8;) {
+        if (i == gap_at) {
+            to += sprintf(to, i == 0 ? "::" : ":");
+            i += gap_len;
+        } else {
+            to +=
+                sprintf(to, i < 7 ? "%x:" : "%x", (unsigned)(uint16_t)(address >> (112 - 16 * i)));
+            i++;
+        }
+    }
+    return (size_t)(to - out);
+}
+
+static size_t format_address(const struct ip_range *range, u128 address, char *out)
+{
+    return range->is_v6 ? format_v6(address, out) : format_v4(address, out);
+}
+
+static size_t format_ends(const struct ip_range *range, char *out)
+{
+    size_t len = format_address(range, range->begin, out);
+
+    len += (size_t)sprintf(out + len, " - ");
+    return len + format_address(range, range->end, out + len);
+}
+
+size_t ip_format_prefix(const struct ip_range *range, char out[static IP_TEXT_MAX])
+{
+    int length = ip_prefix_length(range);
+    size_t len;
+
+    if (length < 0) {
+        return format_ends(range, out);
+    }
+    len = format_address(range, range->begin, out);
+    return len + (size_t)sprintf(out + len, "/%d", length);
+}
+
+size_t ip_format(const struct ip_range *range, char out[static IP_TEXT_MAX])
+{
+    return range->is_v6 ? ip_format_prefix(range, out) : format_ends(range, out);
+}
+
+size_t ip_format_as_range(const struct ip_range *range, char out[static IP_TEXT_MAX])
+{
+    return (size_t)sprintf(out, "AS%u - AS%u", (unsigned)range->begin, (unsigned)range->end);
+}
