@@ -1,3 +1,7 @@
 noinst_LIBRARIES += libmirror.a
 libmirror_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS) $(CURL_CFLAGS)
-libmirror_a_SOURCES =
+libmirror_a_SOURCES = \
+    src/mirror/dump.c src/mirror/dump.h \
+    src/mirror/input.c src/mirror/input.h \
+    src/mirror/nrtm_stream.c src/mirror/nrtm_stream.h \
+    src/mirror/paragraph.c src/mirror/paragraph.h

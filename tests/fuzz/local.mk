@@ -2,7 +2,9 @@
 # seeds; configured with --enable-fuzzers (clang), `make fuzz` lets libFuzzer loose on each for FUZZ_SECONDS.
 # To add one: its name to FUZZ_TARGETS, and its _SOURCES and _LDADD.
 FUZZ_TARGETS = \
-    tests/fuzz/conf_fuzz
+    tests/fuzz/conf_fuzz \
+    tests/fuzz/dump_fuzz \
+    tests/fuzz/nrtm_fuzz
 FUZZ_SECONDS = 60
 EXTRA_DIST += tests/fuzz/seeds
 
@@ -27,3 +29,9 @@ fuzz: $(FUZZ_TARGETS)
 
 tests_fuzz_conf_fuzz_SOURCES = tests/fuzz/conf_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_conf_fuzz_LDADD = $(FUZZ_LINK) $(LINK_CONF)
+
+tests_fuzz_dump_fuzz_SOURCES = tests/fuzz/dump_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_dump_fuzz_LDADD = $(FUZZ_LINK) libmirror.a $(LINK_BASE) $(ZLIB_LIBS)
+
+tests_fuzz_nrtm_fuzz_SOURCES = tests/fuzz/nrtm_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_nrtm_fuzz_LDADD = $(FUZZ_LINK) libmirror.a $(LINK_BASE)
