@@ -8,8 +8,7 @@
 
 enum charset { CHARSET_LATIN1, CHARSET_UTF8, CHARSET_ASCII };
 
-/** Names as in -Z and in `nrtm.import.*.charset`; any case. @return ERR_NOT_FOUND for an unknown
- * one. */
+/** Names as in -Z and in `nrtm.import.*.charset`, any case. @return ERR_OK, ERR_NOT_FOUND. */
 enum err charset_by_name(struct str name, enum charset *out) MUST_CHECK;
 /**
  * Decode the character at the start of s: shortest form, no surrogates, up to U+10FFFF.

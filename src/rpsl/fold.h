@@ -8,8 +8,11 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-/** @return The folded form: the slice itself when nothing changes, else a copy in the arena; at
- * NULL when that is full. */
+/**
+ * Replace every character by its weight, drop blanks at the end. Folding twice changes nothing.
+ * @return A slice of value when nothing but the end changes, else a copy in the arena;
+ * at == NULL when that is full.
+ */
 struct str rpsl_fold(struct str value, struct arena *arena);
 /** Compare two raw values by their folded forms. */
 bool rpsl_fold_eq(struct str a, struct str b);

@@ -69,11 +69,11 @@ static void add_value(struct collector *c, unsigned index_attr, struct str value
     struct entry entry = {.index_attr = index_attr, .folded = rpsl_fold(value, c->arena)};
     struct entry **slot, *kept;
 
-    if (c->rc != ERR_OK || (entry.folded.at != NULL && entry.folded.len == 0)) {
-        return;
-    }
     if (entry.folded.at == NULL || !grow_slots(c)) {
         c->rc = ERR_LIMIT;
+        return;
+    }
+    if (entry.folded.len == 0) {
         return;
     }
     entry.hash = rpsl_hash(index_attr, entry.folded);
@@ -124,7 +124,7 @@ static struct str bare_address(struct str value)
     return close < value.len ? str_trim(str_sub(value, open + 1, close)) : value;
 }
 
-/** Interface addresses are found by their IPv4 address; other text in front is no address. */
+/** `192.0.2.1 masklen 30` is found by its IPv4 address; anything else is not found. */
 static void add_interface_address(struct collector *c, struct str value)
 {
     struct ip_range range;

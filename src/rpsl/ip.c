@@ -6,7 +6,6 @@
  */
 #include "rpsl/ip.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define V4_BITS 32
@@ -118,8 +117,10 @@ enum err ip_parse_v4(struct str s, struct ip_range *out)
     return ERR_OK;
 }
 
-/** One to eight groups behind each other, the last may be an IPv4 address. @return Number of
- * groups, 0 if bad. */
+/**
+ * One to eight groups behind each other; the last two may be written as an IPv4 address.
+ * @return Number of groups, 0 when it is anything else.
+ */
 static unsigned read_groups(struct str s, uint16_t groups[static 8])
 {
     unsigned count = 0;
@@ -211,8 +212,10 @@ enum err ip_parse(struct str s, struct ip_range *out)
     return str_find(s, ':', 0) == s.len ? ip_parse_v4(s, out) : ip_parse_v6(s, out);
 }
 
-/** `4.3.2.1` or `16-31.3.2.1`: one to four labels, least significant first, a dash range only in
- * the first of four. */
+/**
+ * `4.3.2.1` or `16-31.3.2.1`: one to four labels, least significant first, a dash range only in
+ * the first of four.
+ */
 static enum err read_in_addr(struct str labels, struct ip_range *out)
 {
     struct ip_range range = {.is_v6 = false};
@@ -333,21 +336,49 @@ int ip_prefix_length(const struct ip_range *range)
     return length;
 }
 
-static size_t format_v4(u128 address, char *out)
-{
-    unsigned bits = (unsigned)address;
+/*
+ * Writers put text at `to` and return the byte behind it. Hundreds of thousands of addresses are
+ * written during a load, which is why they are not printf()'s.
+ */
 
-    return (size_t)sprintf(out, "%u.%u.%u.%u", bits >> 24, bits >> 16 & 255, bits >> 8 & 255,
-                           bits & 255);
+static char *put_text(char *to, struct str text)
+{
+    memcpy(to, text.at, text.len);
+    return to + text.len;
 }
 
-static size_t format_v6(u128 address, char *out)
+static char *put_number(char *to, uint32_t number, uint32_t base)
 {
+    char digits[10];
+    unsigned count = 0;
+
+    do {
+        digits[count++] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number > 0);
+    while (count > 0) {
+        *to++ = digits[--count];
+    }
+    return to;
+}
+
+static char *put_v4(char *to, u128 address)
+{
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        to = put_number(to, (uint32_t)(address >> shift) & 255, 10);
+        *to++ = '.';
+    }
+    return to - 1; /* No dot at the end. */
+}
+
+static char *put_v6(char *to, u128 address)
+{
+    uint32_t groups[8];
     unsigned gap_at = 8, gap_len = 0, run = 0;
-    char *to = out;
 
     for (unsigned i = 0; i < 8; i++) {
-        run = (uint16_t)(address >> (112 - 16 * i)) == 0 ? run + 1 : 0;
+        groups[i] = (uint16_t)(address >> (112 - 16 * i));
+        run = groups[i] == 0 ? run + 1 : 0;
         if (run > 0 && run >= gap_len) {
             gap_len = run;
             gap_at = i + 1 - run;
@@ -355,48 +386,59 @@ static size_t format_v6(u128 address, char *out)
     }
     for (unsigned i = 0; i < 8;) {
         if (i == gap_at) {
-            to += sprintf(to, i == 0 ? "::" : ":");
+            to = put_text(to, i == 0 ? STR("::") : STR(":"));
             i += gap_len;
         } else {
-            to +=
-                sprintf(to, i < 7 ? "%x:" : "%x", (unsigned)(uint16_t)(address >> (112 - 16 * i)));
-            i++;
+            to = put_number(to, groups[i], 16);
+            if (++i < 8) {
+                *to++ = ':';
+            }
         }
     }
-    return (size_t)(to - out);
+    return to;
 }
 
-static size_t format_address(const struct ip_range *range, u128 address, char *out)
+static char *put_address(char *to, bool is_v6, u128 address)
 {
-    return range->is_v6 ? format_v6(address, out) : format_v4(address, out);
+    return is_v6 ? put_v6(to, address) : put_v4(to, address);
 }
 
-static size_t format_ends(const struct ip_range *range, char *out)
+static char *put_ends(char *to, const struct ip_range *range)
 {
-    size_t len = format_address(range, range->begin, out);
+    to = put_address(to, range->is_v6, range->begin);
+    to = put_text(to, STR(" - "));
+    return put_address(to, range->is_v6, range->end);
+}
 
-    len += (size_t)sprintf(out + len, " - ");
-    return len + format_address(range, range->end, out + len);
+static size_t finish(char *out, char *end)
+{
+    *end = '\0';
+    return (size_t)(end - out);
 }
 
 size_t ip_format_prefix(const struct ip_range *range, char out[static IP_TEXT_MAX])
 {
     int length = ip_prefix_length(range);
-    size_t len;
+    char *to;
 
     if (length < 0) {
-        return format_ends(range, out);
+        return finish(out, put_ends(out, range));
     }
-    len = format_address(range, range->begin, out);
-    return len + (size_t)sprintf(out + len, "/%d", length);
+    to = put_address(out, range->is_v6, range->begin);
+    *to++ = '/';
+    return finish(out, put_number(to, (uint32_t)length, 10));
 }
 
 size_t ip_format(const struct ip_range *range, char out[static IP_TEXT_MAX])
 {
-    return range->is_v6 ? ip_format_prefix(range, out) : format_ends(range, out);
+    return range->is_v6 ? ip_format_prefix(range, out) : finish(out, put_ends(out, range));
 }
 
 size_t ip_format_as_range(const struct ip_range *range, char out[static IP_TEXT_MAX])
 {
-    return (size_t)sprintf(out, "AS%u - AS%u", (unsigned)range->begin, (unsigned)range->end);
+    char *to = put_text(out, STR("AS"));
+
+    to = put_number(to, (uint32_t)range->begin, 10);
+    to = put_text(to, STR(" - AS"));
+    return finish(out, put_number(to, (uint32_t)range->end, 10));
 }

@@ -30,8 +30,10 @@ enum err ip_parse_v4(struct str s, struct ip_range *out) MUST_CHECK;
 enum err ip_parse_v6(struct str s, struct ip_range *out) MUST_CHECK;
 /** v4 when there is no `:`, else v6. */
 enum err ip_parse(struct str s, struct ip_range *out) MUST_CHECK;
-/** `…in-addr.arpa` or `…ip6.arpa`, trailing dot allowed, dash ranges in the first label. Not
- * e164.arpa. */
+/**
+ * `…in-addr.arpa` with one to four octets (`16-31.2.0.192` is a range), `…ip6.arpa` with 1 to 32
+ * digits; a trailing dot is allowed. e164.arpa is none of them.
+ */
 enum err ip_parse_reverse(struct str s, struct ip_range *out) MUST_CHECK;
 /** `AS1 - AS5`, or a single `AS1`. */
 enum err ip_parse_as_range(struct str s, struct ip_range *out) MUST_CHECK;

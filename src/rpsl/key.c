@@ -9,67 +9,57 @@
 
 #include "rpsl/fold.h"
 
-/** Put slices behind each other in the arena. at == NULL when that is full. */
-static struct str join(struct arena *arena, struct str a, struct str b, struct str c)
+/** One behind the other, in the arena. at == NULL when that is full. */
+static struct str join(struct arena *arena, struct str a, struct str b)
 {
-    char *text = arena_alloc(arena, a.len + b.len + c.len);
+    char *text = arena_alloc(arena, a.len + b.len);
 
     if (text == NULL) {
         return (struct str){NULL, 0};
     }
     memcpy(text, a.at, a.len);
     memcpy(text + a.len, b.at, b.len);
-    memcpy(text + a.len + b.len, c.at, c.len);
-    return (struct str){text, a.len + b.len + c.len};
+    return (struct str){text, a.len + b.len};
 }
 
-/** Text of 6.2: the clean values of the primary key attributes, in template order. */
+/** Add the clean value of an attribute to a key that may be empty so far. */
+static enum err add_key_part(struct str *key, const struct rpsl_attr *attr, struct arena *arena)
+{
+    struct str part;
+
+    if (attr == NULL) {
+        return ERR_SYNTAX;
+    }
+    part = rpsl_clean_value(attr->value, arena);
+    if (part.at == NULL) {
+        return ERR_LIMIT;
+    }
+    if (part.len == 0) {
+        return ERR_SYNTAX;
+    }
+    *key = key->len > 0 ? join(arena, *key, part) : part;
+    return key->at != NULL ? ERR_OK : ERR_LIMIT;
+}
+
+/** The key as stored: the key attributes of the class in template order. */
 static enum err key_text(const struct rpsl_object *object, struct arena *arena, struct str *out)
 {
     const struct rpsl_class_info *info = rpsl_class_info(object->class);
-    struct str key = STR_INIT("");
+    const struct rpsl_attr *first = &object->attrs[0];
+    struct str key = {NULL, 0};
+    enum err rc = ERR_OK;
 
-    for (unsigned i = 0; i < info->row_count; i++) {
-        const struct rpsl_attr *attr;
-        struct str part;
-
-        if (!info->rows[i].primary) {
-            continue;
+    if (object->class == CLASS_UNKNOWN) {
+        key = (struct str){first->name.at, first->name.len + 1}; /* With the colon behind it. */
+        rc = add_key_part(&key, first, arena);
+    }
+    for (unsigned i = 0; i < info->row_count && rc == ERR_OK; i++) {
+        if (info->rows[i].primary) {
+            rc = add_key_part(&key, rpsl_find(object, info->rows[i].attr, 0), arena);
         }
-        attr = rpsl_find(object, info->rows[i].attr, 0);
-        if (attr == NULL) {
-            return ERR_SYNTAX;
-        }
-        part = rpsl_clean_value(attr->value, arena);
-        if (part.at != NULL && part.len == 0) {
-            return ERR_SYNTAX;
-        }
-        if (part.at != NULL && key.len > 0) {
-            part = join(arena, key, part, STR(""));
-        }
-        if (part.at == NULL) {
-            return ERR_LIMIT;
-        }
-        key = part;
     }
     *out = key;
-    return ERR_OK;
-}
-
-/** Key of an object of unknown class: `class-name:value`. */
-static enum err unknown_key_text(const struct rpsl_object *object, struct arena *arena,
-                                 struct str *out)
-{
-    struct str value = rpsl_clean_value(object->attrs[0].value, arena);
-
-    if (value.at != NULL && value.len == 0) {
-        return ERR_SYNTAX;
-    }
-    *out = value;
-    if (value.at != NULL) {
-        *out = join(arena, object->attrs[0].name, STR(":"), value);
-    }
-    return out->at != NULL ? ERR_OK : ERR_LIMIT;
+    return rc;
 }
 
 /** Split `193.0.0.0/21AS3333` before the origin; blanks between them are allowed. */
@@ -111,6 +101,14 @@ static bool read_range(enum rpsl_class class, struct str key, struct ip_range *o
     }
 }
 
+static struct str without_dots_behind(struct str name)
+{
+    while (name.len > 1 && (name.at[name.len - 1] == '.' || name.at[name.len - 1] == ' ')) {
+        name.len--;
+    }
+    return name;
+}
+
 struct str rpsl_canonical_key(enum rpsl_class class, struct str text, struct arena *arena)
 {
     struct str folded = rpsl_fold(text, arena);
@@ -122,9 +120,7 @@ struct str rpsl_canonical_key(enum rpsl_class class, struct str text, struct are
         return folded;
     }
     if (class == CLASS_DOMAIN) {
-        return folded.len > 1 && folded.at[folded.len - 1] == '.'
-                   ? str_sub(folded, 0, folded.len - 1)
-                   : folded;
+        return without_dots_behind(folded);
     }
     if (!read_range(class, text, &range)) {
         return folded;
@@ -134,7 +130,7 @@ struct str rpsl_canonical_key(enum rpsl_class class, struct str text, struct are
     case CLASS_ROUTE6:
         (void)split_route_key(folded, &prefix, &origin); /* read_range() has done it. */
         prefix = (struct str){number, ip_format_prefix(&range, number)};
-        return join(arena, prefix, origin, STR(""));
+        return join(arena, prefix, origin);
     case CLASS_AS_BLOCK:
         return arena_strdup(arena, (struct str){number, ip_format_as_range(&range, number)});
     default:
@@ -146,8 +142,7 @@ enum err rpsl_object_key(const struct rpsl_object *object, struct arena *arena,
                          struct rpsl_key *out)
 {
     struct rpsl_key key = {.class = object->class};
-    enum err rc = key.class == CLASS_UNKNOWN ? unknown_key_text(object, arena, &key.text)
-                                             : key_text(object, arena, &key.text);
+    enum err rc = key_text(object, arena, &key.text);
 
     if (rc != ERR_OK) {
         return rc;

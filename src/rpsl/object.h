@@ -11,9 +11,9 @@
 struct rpsl_attr {
     enum rpsl_attr_id id;
     struct str name; /**< As written, without the colon. */
-    struct str
-        value; /**< Everything behind the colon up to (not with) the LF before the next attribute:
-                    leading blanks, continuation lines and comments included. Slice of the text. */
+    /** Everything behind the colon up to (not with) the LF before the next attribute: leading
+        blanks, continuation lines and comments included. Slice of the text. */
+    struct str value;
 };
 
 struct rpsl_object {
@@ -35,12 +35,11 @@ struct rpsl_object {
  */
 enum err rpsl_parse(struct str text, struct arena *arena, struct rpsl_object *out) MUST_CHECK;
 
-/** @return Length of the name (letters, digits, `-`, `_`, `*`) when the line is `name: ...`, else
- * 0. */
+/** @return Length of the name (letters, digits, `-`, `_`, `*`) of a line `name: ...`, 0 of others.
+ */
 size_t rpsl_name_length(struct str line);
 
-/** @return The first attribute with this id at or after index from, or NULL. ATTR_UNKNOWN finds
- * unknown ones. */
+/** @return The first attribute with this id at or after index from, or NULL. */
 const struct rpsl_attr *rpsl_find(const struct rpsl_object *object, enum rpsl_attr_id id,
                                   size_t from);
 
@@ -54,12 +53,16 @@ struct str rpsl_clean_value(struct str value, struct arena *arena);
 
 /**
  * The primary key (whois-queries 6.2 and D-10).
+ *
  * text: as stored, for comments, sorting and the pkey column: `193.0.0.0 - 193.0.7.255`,
- * `193.0.0.0/21AS3333`, a nic-hdl. canonical: what identifies the object inside its class: folded
- * by rpsl_fold(), addresses and AS numbers in canonical spelling (`193.0.0.0 - 193.0.7.255`
- * whatever blanks or `/21` the object shows; `2001:db8::/32`; `AS1 - AS5`), trailing dots of
- * domains dropped. For CLASS_UNKNOWN both are `class-name:value`. Person and role are different
- * classes with a shared name space of nic-hdls; callers check both.
+ * `193.0.0.0/21AS3333`, a nic-hdl.
+ *
+ * canonical: what identifies the object inside its class: folded by rpsl_fold(), addresses and AS
+ * numbers in canonical spelling (`193.0.0.0 - 193.0.7.255` whatever blanks or `/21` the object
+ * shows; `193.0.0.0/21AS3333`; `2001:db8::/32`; `AS1 - AS5`), trailing dots of domains dropped.
+ *
+ * For CLASS_UNKNOWN both are `class-name:value`. Person and role are different classes with a
+ * shared name space of nic-hdls; callers check both.
  */
 struct rpsl_key {
     enum rpsl_class class;
@@ -71,19 +74,19 @@ enum err rpsl_object_key(const struct rpsl_object *object, struct arena *arena,
                          struct rpsl_key *out) MUST_CHECK;
 /**
  * The canonical form of a key that a client typed for a class (in the spelling of 6.2, any case;
- * addresses and AS ranges in any notation). A canonical key stays as it is. @return Slice or in the
- * arena; at == NULL when that is full.
+ * addresses and AS ranges in any notation). A canonical key stays as it is.
+ * @return A slice of text or in the arena; at == NULL when that is full.
  */
 struct str rpsl_canonical_key(enum rpsl_class class, struct str text, struct arena *arena);
 
 /**
  * Everything the postings index holds of an object (sections 3.6, 5, 4.4 of the references): one
  * call per distinct (attribute, value). Values are folded with rpsl_fold(), lists split, e-mails
- * reduced to the bare address, MD5-PW auth left out, mnt-routes cut to the maintainer name, nserver
- * to host plus glue text, ifaddr to its IPv4 address. Covers every inverse attribute of the class's
- * template, the look-up attributes that are no primary key (netname, e-mail), and INDEX_NAME_WORD
- * for each distinct word of person:, role:, org-name:.
- * @param visit  Returns false to stop. The slice lives until the arena is rewound or reset.
+ * reduced to the bare address, auth passwords (…-PW) left out, mnt-routes cut to the maintainer
+ * name, nserver to host plus glue text, ifaddr to its IPv4 address. Covers every inverse attribute
+ * of the class's template, the look-up attributes that are no primary key (netname, e-mail), and
+ * INDEX_NAME_WORD for each distinct word of person:, role:, org-name:.
+ * @param visit  Returns false to stop. The slice is of the object's text or in the arena.
  * @return ERR_OK; ERR_STOPPED by visit; ERR_LIMIT when the arena is full.
  */
 #define INDEX_NAME_WORD  ATTR_COUNT /* Pseudo attribute of the words of names. */
@@ -104,8 +107,7 @@ enum rpsl_range_kind {
     RANGE_AS_BLOCK, /**< AS numbers in the low 32 bits. */
     RANGE_KIND_COUNT
 };
-/** @return RANGE_NONE when the class has no range or its key is no valid one (logged by nobody:
- * found by key only). */
+/** @return RANGE_NONE when the class has no range or its key is no valid one: found by key only. */
 enum rpsl_range_kind rpsl_object_range(const struct rpsl_key *key, struct ip_range *out);
 /** Whether the range kind is IPv6 (128-bit numbers). */
 bool rpsl_range_is_wide(enum rpsl_range_kind kind);

@@ -28,7 +28,7 @@ static const struct rpsl_class_info class_infos[CLASS_COUNT] = {
     [CLASS_UNKNOWN] = {"unknown", "", 255, 255, NULL, 0},
 };
 
-/** The class that an attribute names when it is the first of an object; 0 for none, else class + 1. */
+/** The class of objects that begin with an attribute, plus 1; 0 for none. */
 static const uint8_t class_of_attr[ATTR_COUNT] = {
 #define X(id, name, short_name, position, db_id) [ATTR_##id] = CLASS_##id + 1,
     CLASS_LIST(X)
@@ -42,8 +42,7 @@ static uint8_t attr_by_slot[NAME_SLOTS]; /* Attribute id; ATTR_UNKNOWN marks a f
 static uint8_t row_by_attr[CLASS_COUNT][ATTR_COUNT]; /* Row number + 1, 0 for none. */
 static_assert(ATTR_COUNT < 256, "attribute ids are kept in a byte");
 
-/** Hash of a name in any case; bytes that differ in more than case may collide, equal names never
- * differ. */
+/** Hash of a name: the same in any case. */
 static unsigned name_slot(struct str name)
 {
     unsigned hash = (unsigned)name.len;
@@ -64,9 +63,9 @@ __attribute__((constructor)) static void derive_tables(void)
         }
         attr_by_slot[slot] = (uint8_t)attr;
     }
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-        for (unsigned row = 0; row < class_infos[class].row_count; row++) {
-            row_by_attr[class][class_infos[class].rows[row].attr] = (uint8_t)(row + 1);
+    for (unsigned id = 0; id < CLASS_COUNT; id++) {
+        for (unsigned row = 0; row < class_infos[id].row_count; row++) {
+            row_by_attr[id][class_infos[id].rows[row].attr] = (uint8_t)(row + 1);
         }
     }
 }
@@ -129,9 +128,9 @@ enum rpsl_class rpsl_class_by_argument(struct str argument)
     enum rpsl_class found = rpsl_class_by_name(argument);
     struct str short_name = without_star(argument);
 
-    for (unsigned class = 0; class < CLASS_UNKNOWN && found == CLASS_UNKNOWN; class ++) {
-        if (str_eq_nocase(short_name, str_from(class_infos[class].short_name))) {
-            found = class;
+    for (unsigned id = 0; id < CLASS_UNKNOWN && found == CLASS_UNKNOWN; id++) {
+        if (str_eq_nocase(short_name, str_from(class_infos[id].short_name))) {
+            found = id;
         }
     }
     return found;
@@ -139,9 +138,9 @@ enum rpsl_class rpsl_class_by_argument(struct str argument)
 
 enum rpsl_class rpsl_class_by_db_id(unsigned db_id)
 {
-    for (unsigned class = 0; class < CLASS_UNKNOWN; class ++) {
-        if (class_infos[class].db_id == db_id) {
-            return class;
+    for (unsigned id = 0; id < CLASS_UNKNOWN; id++) {
+        if (class_infos[id].db_id == db_id) {
+            return id;
         }
     }
     return CLASS_UNKNOWN;

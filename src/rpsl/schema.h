@@ -64,8 +64,8 @@ struct rpsl_class_info {
 /** @return The row; for CLASS_UNKNOWN name "unknown", db_id 255, no rows. */
 const struct rpsl_class_info *rpsl_class_info(enum rpsl_class class);
 const struct rpsl_attr_info *rpsl_attr_info(enum rpsl_attr_id attr); /* ATTR_UNKNOWN: name NULL. */
-/** Long name, any case (the fast path of the parser). @return CLASS_UNKNOWN, ATTR_UNKNOWN when
- * there is none. */
+/* Long name, any case (the fast path of the parser). CLASS_UNKNOWN, ATTR_UNKNOWN when there is
+ * none. */
 enum rpsl_class rpsl_class_by_name(struct str name);
 enum rpsl_attr_id rpsl_attr_by_name(struct str name);
 /** As a query argument: long name, short name, or `*` and short name; any case. */
