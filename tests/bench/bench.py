@@ -1,0 +1,469 @@
+#!/usr/bin/env python3
+"""Measure whoisd against its targets and floors.
+
+`make bench SCALE=N` runs all of it and writes doc/benchmarks.md. Alone, a measurement prints its
+rows:
+
+    bench.py load       a dump: from the command to durable and answering, memory
+    bench.py restart    from the start to the first right answer, memory
+    bench.py catchup    a backlog of updates, spread evenly over all objects
+    bench.py queries    single objects, 64 persistent clients
+    bench.py oneshot    the same, one connection per query
+    bench.py freshness  from the upstream's send to the new answer, under load
+
+Whoisd and its floor are measured in turns in one run; figures are medians. Everything lives in a
+scratch directory: the dump is kept there for the next run, and so is the loaded database, so that a
+measurement alone starts soon.
+"""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import platform
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+import freshness
+import rig
+import workload
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FLOOR_DATABASE = "bench_floor"
+FLOOR_LINE = "remarks:        as many lines as fill the answer"
+FLOOR_BYTES = 700
+QUERIES = 100000    # Distinct ones; the clients ask them in random order.
+MEASURED_S = 5      # Each turn of a query measurement.
+IDLE_S = 5          # Before memory is read.
+
+# What must be reached, by scale: row -> (limit, +1 when less is better, -1 when more is).
+TARGETS = {
+    1000000: {
+        "load": (25, 1), "restart": (5, 1), "rss": (320, 1), "peak": (450, 1),
+        "peak-catchup": (450, 1), "catchup": (10000, -1), "queries": (0.60, -1),
+        "freshness": (50, 1),
+    },
+}
+
+median = statistics.median
+
+
+def note(text):
+    print(time.strftime("%H:%M:%S ") + text, file=sys.stderr, flush=True)
+
+
+class Bench:
+    """The rig, brought to the state that a measurement needs."""
+
+    def __init__(self, options):
+        self.options = options
+        self.build = options.build
+        self.directory = options.scratch
+        os.makedirs(self.directory, exist_ok=True)
+        os.chmod(self.directory, 0o755)
+        dump = workload.generate(options.generator, options.scale, options.seed, self.directory)
+        self.work = workload.Workload(dump, rig.SOURCE, QUERIES, options.updates)
+        self.database = rig.MariaDb(ROOT, os.path.join(self.directory, "mariadb"),
+                                    options.buffer_pool)
+        self.upstream = rig.Upstream()
+        self.whoisd = rig.Whoisd(os.path.join(self.build, "whoisd"),
+                                 os.path.join(self.directory, "whois"), self.database,
+                                 self.upstream.port)
+        self.loaded_stamp = re.sub(r"\.db\.gz$", ".loaded", dump)     # It is in the database.
+        self.known = self.work.first_query()
+        self.query_threads = max(1, os.cpu_count() - 1)     # The default of query.threads.
+
+    def program(self, name):
+        return os.path.join(self.build, "tests", "bench", name)
+
+    def target(self, row):
+        return TARGETS.get(self.options.scale, {}).get(row)
+
+    def turns(self, what):
+        for turn in range(self.options.pairs):
+            note("%s, turn %d of %d" % (what, turn + 1, self.options.pairs))
+            yield turn
+
+    def start_empty(self):
+        self.whoisd.stop()
+        self.upstream.reset()
+        for name in os.listdir(self.directory):
+            if name.endswith(".loaded"):
+                os.unlink(os.path.join(self.directory, name))
+        self.database.drop(rig.DATABASE)
+        self.whoisd.start()
+        rig.wait_for("the query port", self.whoisd.is_listening, 60)
+
+    def load(self):
+        """@return Seconds to the first right answer, seconds to the end of the command."""
+        began = time.monotonic()
+        command = self.whoisd.load_command(self.work.dump, workload.SERIAL)
+        answered = rig.wait_for("the loaded dump", lambda: command.poll() not in (None, 0)
+                                or self.whoisd.answers(*self.known), 3600)
+        out, _ = command.communicate()
+        if command.returncode != 0:
+            raise RuntimeError("--load: exit %d\n%s" % (command.returncode, out))
+        took = time.monotonic() - began
+        with open(self.loaded_stamp, "w", encoding="ascii"):
+            return answered, took
+
+    def start(self):
+        """@return Seconds from the start of the process to the first right answer."""
+        began = time.monotonic()
+        self.whoisd.start()
+        rig.wait_for("an answer", lambda: self.whoisd.answers(*self.known), 600)
+        return time.monotonic() - began
+
+    def ensure_running(self):
+        """A loaded source, answering."""
+        if self.whoisd.process is not None:
+            self.whoisd.check_alive()
+        elif os.path.exists(self.loaded_stamp):
+            self.start()
+        else:
+            note("loading")
+            self.start_empty()
+            self.load()
+
+    def sql_floor(self, *arguments):
+        return rig.pairs_of(rig.run(self.program("sql_floor"), *arguments))
+
+    def ensure_floor_tables(self):
+        """The same rows in a bare table, for the floors that change them."""
+        with contextlib.suppress(RuntimeError):     # No such table yet.
+            found = self.database.sql("SELECT max(object_id) FROM %s.last" % FLOOR_DATABASE)
+            if found == [[str(self.work.facts["objects"])]]:
+                return
+        self.sql_floor("insert", "--sql", self.database.cnf, "--database", FLOOR_DATABASE,
+                       "--dump", self.work.dump)
+
+    def close(self):
+        self.whoisd.stop()
+        self.upstream.close()
+        self.database.stop()
+
+
+# --- rows of the table ---
+
+def row(bench, name, what, figure, value=None, floor="", ratio="", form="%s"):
+    """One row; value is what the target of that name is compared with."""
+    target = bench.target(name)
+    shown, met = "", None
+    if target:
+        limit, direction = target
+        met = direction * value <= direction * limit
+        shown = ("at most " if direction > 0 else "at least ") + form % limit
+    return {"name": name, "what": what, "figure": figure, "target": shown, "met": met,
+            "floor": floor, "ratio": ratio}
+
+
+def measure_load(bench):
+    answered, finished, rss, peak, parsed, inserted, bare = [], [], [], [], [], [], []
+    for _ in bench.turns("load"):
+        bench.start_empty()
+        bench.database.settle()
+        first, last = bench.load()
+        answered.append(first)
+        finished.append(last)
+        peak.append(bench.whoisd.memory_mb("VmHWM"))
+        time.sleep(IDLE_S)
+        rss.append(bench.whoisd.memory_mb("VmRSS"))
+        bench.database.settle()
+        parsed.append(bench.sql_floor("parse", "--dump", bench.work.dump)["seconds"])
+        result = bench.sql_floor("insert", "--sql", bench.database.cnf, "--database",
+                                 FLOOR_DATABASE, "--dump", bench.work.dump)
+        inserted.append(result["sql_seconds"])
+        bare.append(result["seconds"])
+    objects = bench.work.facts["objects"]
+    floors = ("bare client %.1f s, of that in SQL %.1f s; reading, inflating, parsing alone %.1f s"
+              % (median(bare), median(inserted), median(parsed)))
+    return [
+        row(bench, "load", "dump loaded: durable and answering", "%.1f s (%.0f objects/s)"
+            % (median(answered), objects / median(answered)), median(answered), floors,
+            "%.2f x the bare client" % (median(answered) / median(bare)), "%.0f s"),
+        row(bench, "load-keys", "... and its secondary keys complete", "%.1f s" % median(finished)),
+        row(bench, "rss", "resident memory, loaded and idle", "%.0f MB (%.0f bytes/object)"
+            % (median(rss), 1e6 * median(rss) / objects), median(rss),
+            "text %.0f MB" % (bench.work.facts["text_bytes"] / 1e6),
+            "%.2f x the text" % (1e6 * median(rss) / bench.work.facts["text_bytes"]), "%.0f MB"),
+        row(bench, "peak", "high-water during the load", "%.0f MB" % max(peak), max(peak),
+            form="%.0f MB"),
+    ]
+
+
+def measure_restart(bench):
+    bench.ensure_running()
+    answered, rss, peak, selected = [], [], [], []
+    for _ in bench.turns("restart"):
+        bench.whoisd.stop()
+        bench.upstream.reset()
+        selected.append(bench.sql_floor("select", "--sql", bench.database.cnf, "--database",
+                                        rig.DATABASE)["seconds"])
+        answered.append(bench.start())
+        peak.append(bench.whoisd.memory_mb("VmHWM"))
+        time.sleep(IDLE_S)
+        rss.append(bench.whoisd.memory_mb("VmRSS"))
+    return [
+        row(bench, "restart", "restart to answering", "%.2f s" % median(answered), median(answered),
+            "SELECT of the same rows %.2f s" % median(selected),
+            "%.2f x" % (median(answered) / median(selected)), "%.0f s"),
+        row(bench, "restart-memory", "resident memory after a restart, high-water",
+            "%.0f MB, %.0f MB" % (median(rss), max(peak))),
+    ]
+
+
+def measure_catchup(bench):
+    bench.ensure_running()
+    bench.ensure_floor_tables()
+    texts = bench.work.update_texts()
+    last = next(i for i in range(len(texts) - 1, -1, -1)
+                if workload.key_query(rig.SOURCE, texts[i]) and not texts[i].startswith(b"route"))
+    texts[last], texts[-1] = texts[-1], texts[last]
+    last_query = workload.key_query(rig.SOURCE, texts[-1])
+    rates, floors, peak = [], [], []
+    serial = bench.upstream.wait(60)
+    for _ in bench.turns("catch-up"):
+        backlog = b"".join(workload.operation(serial + i, text) for i, text in enumerate(texts))
+        serial += len(texts)
+        line = workload.marker_line(serial - 1)
+        bench.database.settle()
+        bench.whoisd.memory_reset_peak()
+        began = time.monotonic()
+        bench.upstream.stream.sendall(backlog)
+        rig.wait_for("the last update", lambda: bench.whoisd.answers(last_query, line), 3600, 0.02)
+        rates.append(len(texts) / (time.monotonic() - began))
+        peak.append(bench.whoisd.memory_mb("VmHWM"))
+        bench.database.settle()
+        floors.append(bench.sql_floor("update", "--sql", bench.database.cnf, "--database",
+                                      FLOOR_DATABASE, "--count", len(texts))["rate"])
+    bench.upstream.next_serial = serial
+    return [
+        row(bench, "catchup", "NRTM catch-up, durable, %d uniformly spread updates" % len(texts),
+            "%.0f updates/s" % median(rates), median(rates),
+            "the statements bare %.0f updates/s" % median(floors),
+            "%.0f %%" % (100 * median(rates) / median(floors)), "%.0f updates/s"),
+        row(bench, "peak-catchup", "high-water during the catch-up", "%.0f MB" % max(peak),
+            max(peak), form="%.0f MB"),
+    ]
+
+
+class FloorServer:
+    """tests/bench/floor while queries are measured."""
+
+    def __init__(self, bench, answer_bytes, *options):
+        self.port = rig.free_port()
+        self.process = subprocess.Popen(
+            [bench.program("floor"), "--port", str(self.port), "--loops", str(bench.query_threads),
+             "--bytes", str(answer_bytes), *options], stdout=subprocess.DEVNULL)
+        rig.wait_for("the floor server", self._listens, 10)
+
+    def _listens(self):
+        try:
+            rig.socket.create_connection(("127.0.0.1", self.port), 5).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def run_load(bench, port, pid, *options):
+    """@return The load generator's figures; a wrong answer ends the bench."""
+    return rig.pairs_of(rig.run(bench.program("load"), "--pid", pid, "--seconds", MEASURED_S,
+                                *options, "127.0.0.1", port, bench.work.queries))
+
+
+def against_floor(bench, what, whoisd_options, floor_options):
+    """whoisd, the floor, and the floor with answers as long as whoisd's, in turns.
+
+    @return Three lists of figures.
+    """
+    bench.ensure_running()
+    ours, floor, same_size = [], [], []
+    floor_server = FloorServer(bench, FLOOR_BYTES, *floor_options)
+    same_size_server = None
+    expect = ["--expect", FLOOR_LINE]
+    try:
+        for _ in bench.turns(what):
+            ours.append(run_load(bench, bench.whoisd.port, bench.whoisd.pid, *whoisd_options))
+            if same_size_server is None:
+                mean = round(ours[0]["answer_bytes"])
+                same_size_server = FloorServer(bench, mean, *floor_options)
+            floor.append(run_load(bench, floor_server.port, floor_server.process.pid, *expect,
+                                  *whoisd_options))
+            same_size.append(run_load(bench, same_size_server.port, same_size_server.process.pid,
+                                      *expect, *whoisd_options))
+    finally:
+        for server in (floor_server, same_size_server):
+            if server is not None:
+                server.stop()
+    return ours, floor, same_size
+
+
+def of(results, name):
+    return median(result[name] for result in results)
+
+
+def query_rows(bench, name, what, ours, floor, same_size):
+    rate = of(ours, "rate")
+    ratio, same_ratio = rate / of(floor, "rate"), rate / of(same_size, "rate")
+    return [
+        row(bench, name, what, "%.0f/s (p50 %.0f us, p99 %.0f us)"
+            % (rate, of(ours, "p50_us"), of(ours, "p99_us")), ratio,
+            "%.0f/s" % of(floor, "rate"), "%.0f %%" % (100 * ratio), "%.2f of the floor"),
+        row(bench, name + "-cpu", "... CPU time of the server per query",
+            "%.0f ns" % of(ours, "server_cpu_ns"), None, "%.0f ns" % of(floor, "server_cpu_ns"),
+            "%.2f x" % (of(ours, "server_cpu_ns") / of(floor, "server_cpu_ns"))),
+        row(bench, name + "-same", "... floor with answers of the same size (%.0f bytes)"
+            % of(ours, "answer_bytes"), "%.0f/s" % rate, None,
+            "%.0f/s, %.0f ns" % (of(same_size, "rate"), of(same_size, "server_cpu_ns")),
+            "%.0f %%" % (100 * same_ratio)),
+    ]
+
+
+def measure_queries(bench):
+    return query_rows(bench, "queries", "`-r` single objects, 64 persistent clients",
+                      *against_floor(bench, "queries", [], []))
+
+
+def measure_oneshot(bench):
+    return query_rows(bench, "oneshot", "`-r` single objects, one connection per query",
+                      *against_floor(bench, "one-shot", ["--one-shot"], ["--one-shot"]))
+
+
+def measure_freshness(bench):
+    bench.ensure_running()
+    bench.ensure_floor_tables()
+    note("freshness, %d updates" % bench.options.fresh_updates)
+    result = freshness.measure(bench.whoisd, bench.upstream, bench.work, bench.program("load"),
+                               bench.options.fresh_updates)
+    if not bench.database.sql("SHOW DATABASES LIKE '%s'" % FLOOR_DATABASE):
+        bench.sql_floor("insert", "--sql", bench.database.cnf, "--database", FLOOR_DATABASE,
+                        "--dump", bench.work.dump)
+    commit = bench.sql_floor("commit", "--sql", bench.database.cnf, "--database", FLOOR_DATABASE,
+                             "--count", bench.options.fresh_updates)
+    what = ("upstream's send to the new answer, 99th percentile (64 clients at %.0f queries/s, "
+            "one slow -M reader)" % result["load"]["rate"])
+    figure = "%.1f ms (p50 %.1f, max %.1f; %.1f %% under 50 ms)" % (
+        result["p99_ms"], result["p50_ms"], result["max_ms"], 100 * result["within_50_ms"])
+    floor = "bare transaction, idle machine: p50 %.1f ms, p99 %.1f ms" % (
+        commit["p50_ms"], commit["p99_ms"])
+    return [row(bench, "freshness", what, figure, result["p99_ms"], floor, form="%.0f ms")]
+
+
+MEASUREMENTS = {
+    "load": measure_load,
+    "restart": measure_restart,
+    "queries": measure_queries,
+    "oneshot": measure_oneshot,
+    "freshness": measure_freshness,
+    "catchup": measure_catchup,
+}
+
+
+# --- the report ---
+
+def memory_bytes():
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        model = re.search(r"^model name\s*: (.*)$", file.read(), re.M)
+    return "%s, %d cores, %.0f GB, Linux %s" % (
+        model[1] if model else platform.machine(), os.cpu_count(), memory_bytes() / 1e9,
+        platform.release().split("-")[0])
+
+
+def table(bench, rows):
+    facts = bench.work.facts
+    lines = [
+        "Measured %s with `make bench SCALE=%d`: %s." % (
+            datetime.date.today(), bench.options.scale, machine()),
+        "Data: %d objects, %.0f MB of text, %.0f MB as gzip (seed %d)." % (
+            facts["objects"], facts["text_bytes"] / 1e6, os.path.getsize(bench.work.dump) / 1e6,
+            bench.options.seed),
+        "Database: " + ", ".join("`%s=%s`" % item for item in bench.database.variables().items())
+        + ".",
+        "Medians of %d turns; %d query loops in whoisd and in the floor server." % (
+            bench.options.pairs, bench.query_threads),
+        "",
+        "| what | command | figure | target | met | floor | ratio |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for found in rows:
+        met = {None: "", True: "yes", False: "**no**"}[found["met"]]
+        lines.append("| %s | `bench.py %s` | %s | %s | %s | %s | %s |" % (
+            found["what"], found["command"], found["figure"], found["target"], met, found["floor"],
+            found["ratio"]))
+    return "\n".join(lines) + "\n"
+
+
+def write_section(path, scale, text):
+    """Replace the marked section of this scale, or add it at the end."""
+    begin, end = "<!-- bench %d -->\n" % scale, "<!-- end of bench %d -->\n" % scale
+    with open(path, encoding="utf-8") as file:
+        old = file.read()
+    before, found, rest = old.partition(begin)
+    after = rest.partition(end)[2]
+    if not found:
+        before += "\n## %s objects\n\n" % format(scale, ",")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before + begin + text + end + after)
+
+
+def options_parse():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0],
+                                     epilog="measurements: " + ", ".join(MEASUREMENTS))
+    parser.add_argument("measurements", nargs="+", choices=[*MEASUREMENTS, "all"],
+                        metavar="measurement", help="one or several, or all")
+    parser.add_argument("--scale", type=int, default=1000000, help="objects (1000000)")
+    parser.add_argument("--seed", type=int, default=2, help="of the generated data (2)")
+    parser.add_argument("--pairs", type=int, default=5, help="turns of whoisd and floor (5)")
+    parser.add_argument("--updates", type=int, help="in a catch-up (a fifth of the objects)")
+    parser.add_argument("--fresh-updates", type=int, default=500, help="of a freshness run (500)")
+    parser.add_argument("--buffer-pool", type=int, metavar="MB",
+                        help="of the database (a quarter of the machine's memory)")
+    parser.add_argument("--build", default=".", help="where whoisd and tests/bench/load were built")
+    parser.add_argument("--scratch", help="directory (/var/tmp/whoisd-bench-UID)")
+    parser.add_argument("--generator", default=os.path.join(ROOT, "tests", "data", "rpslgen.py"))
+    parser.add_argument("--write", action="store_true", help="put the table into doc/benchmarks.md")
+    options = parser.parse_args()
+    options.updates = options.updates or options.scale // 5
+    options.buffer_pool = options.buffer_pool or memory_bytes() // 4 >> 20
+    options.scratch = options.scratch or "/var/tmp/whoisd-bench-%d" % os.geteuid()
+    if "all" in options.measurements:
+        options.measurements = list(MEASUREMENTS)
+    return options
+
+
+def main():
+    options = options_parse()
+    # So that the servers are stopped on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
+    bench = Bench(options)
+    rows = []
+    try:
+        for name in options.measurements:
+            for found in MEASUREMENTS[name](bench):
+                rows.append({**found, "command": name})
+        text = table(bench, rows)
+    finally:
+        bench.close()
+    print(text)
+    with open(os.path.join(bench.directory, "results.json"), "w", encoding="utf-8") as file:
+        json.dump(rows, file, indent=1)
+    if options.write:
+        write_section(os.path.join(ROOT, "doc", "benchmarks.md"), options.scale, text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""What the benches ask and change: queries and updates drawn evenly from all objects of a dump.
+
+Files made beside the dump (NAME is the dump's stem):
+  NAME.queries  `query TAB a line its answer must hold`, one per line, for tests/bench/load
+  NAME.updates  objects with a marker line that says which serial changed them; empty lines between
+  NAME.json     what else the benches want to know of the dump
+"""
+
+import gzip
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+
+SERIAL = 70000000       # Of every generated dump.
+MARKER = b"bench update 0000000000"
+LONGEST_ASKED = 65536   # The few huge test objects would decide the mean answer.
+
+FIRST_LINE = re.compile(rb"([a-z][a-z0-9-]*):( +)([!-~][ -~]*)$")
+SOURCE_LINE = re.compile(rb"^source:", re.M)
+NIC_HDL_LINE = re.compile(rb"^nic-hdl: {8}([!-~]+)$", re.M)
+
+
+def generate(generator, scale, seed, directory):
+    """@return The dump's path; made when it is not there yet."""
+    dump = os.path.join(directory, "ripe-%d-%d.db.gz" % (scale, seed))
+    if not os.path.exists(dump):
+        print("generating %d objects" % scale, file=sys.stderr)
+        part = os.path.join(directory, "part.db.gz")
+        subprocess.run([sys.executable, generator, "--objects", str(scale), "--seed", str(seed),
+                        "--serial", str(SERIAL), "--out", part], check=True)
+        os.rename(part, dump)
+    return dump
+
+
+def objects(dump):
+    """The objects of a dump, as bytes without the last LF."""
+    rest = b""
+    with gzip.open(dump) as file:
+        while chunk := file.read(8 << 20):
+            *texts, rest = (rest + chunk).split(b"\n\n")
+            for text in texts:
+                text = text.strip(b"\n")
+                if text and text[0] not in b"#%":
+                    yield text
+    if rest.strip(b"\n"):
+        yield rest.strip(b"\n")
+
+
+def single_query(text):
+    """@return (class, key, line of the answer); None when its first line may print unlike it is."""
+    match = FIRST_LINE.match(text.split(b"\n", 1)[0])
+    if not match or len(match[1]) + 1 + len(match[2]) != 16 or b"#" in match[3]:
+        return None
+    if match[3].endswith(b" ") or len(text) > LONGEST_ASKED:
+        return None
+    if match[1] in (b"person", b"role"):
+        handle = NIC_HDL_LINE.search(text)
+        return handle and (match[1], handle[1], handle[0])
+    return match[1], match[3], match[0]
+
+
+def with_marker(text):
+    """@return The object with the marker in a line before `source:`, or None."""
+    found = SOURCE_LINE.search(text)
+    if not found:
+        return None
+    return text[:found.start()] + b"remarks:        " + MARKER + b"\n" + text[found.start():]
+
+
+class Workload:
+    """The files of one dump, made when they are not there yet."""
+
+    def __init__(self, dump, source, queries, updates, seed=1):
+        stem = re.sub(r"\.db\.gz$", "", dump)
+        self.dump, self.queries, self.updates = dump, stem + ".queries", stem + ".updates"
+        self.facts_path = stem + ".json"
+        wanted = {"source": source, "queries": queries, "updates": updates, "seed": seed}
+        if os.path.exists(self.facts_path):
+            with open(self.facts_path, encoding="ascii") as file:
+                self.facts = json.load(file)
+            if self.facts["wanted"] == wanted:
+                return
+        print("drawing %d queries and %d updates" % (queries, updates), file=sys.stderr)
+        self._draw(wanted)
+
+    def _draw(self, wanted):
+        draw = random.Random(wanted["seed"])
+        count = sum(1 for _ in objects(self.dump))
+        asked = set(draw.sample(range(count), min(count, wanted["queries"])))
+        changed = set(draw.sample(range(count), min(count, wanted["updates"])))
+        queries, updates = [], []
+        prefixes, doubles, top_octets, text_bytes = set(), set(), {}, 0
+        for number, text in enumerate(objects(self.dump)):
+            text_bytes += len(text)
+            if text.startswith(b"inetnum:"):
+                octet = text[8:40].split(b".", 1)[0].strip()
+                top_octets[octet] = top_octets.get(octet, 0) + 1
+            elif text.startswith(b"route"):
+                prefix = text.split(b"\n", 1)[0]
+                (doubles if prefix in prefixes else prefixes).add(prefix)
+            if number in asked and (query := single_query(text)):
+                queries.append(query)
+            if number in changed and (update := with_marker(text)):
+                updates.append(update)
+        draw.shuffle(updates)
+        with open(self.queries, "wb") as file:
+            for kind, key, line in queries:
+                if line not in doubles:     # Several origins: more than one object.
+                    file.write(b"-s %s -r -T %s %s\t%s\n"
+                               % (wanted["source"].encode(), kind, key, line))
+        with open(self.updates, "wb") as file:
+            for text in updates:
+                file.write(text + b"\n\n")
+        busiest = max(top_octets, key=top_octets.get).decode()
+        self.facts = {"wanted": wanted, "objects": count, "text_bytes": text_bytes,
+                      "updates": len(updates), "busiest_eight": busiest + ".0.0.0/8",
+                      "busiest_eight_objects": top_octets[busiest.encode()]}
+        with open(self.facts_path, "w", encoding="ascii") as file:
+            json.dump(self.facts, file)
+
+    def first_query(self):
+        """@return (query, line) of an object that is certainly there."""
+        with open(self.queries, encoding="latin-1") as file:
+            return file.readline().rstrip("\n").split("\t")
+
+    def update_texts(self):
+        """@return The changed objects, marker not filled in, each with its empty line behind it."""
+        with open(self.updates, "rb") as file:
+            return [text + b"\n\n" for text in file.read().split(b"\n\n") if text]
+
+
+def operation(serial, text):
+    """@return The bytes of one NRTM version 3 operation."""
+    return b"ADD %d\n\n" % serial + text.replace(MARKER, b"bench update %010d" % serial, 1)
+
+
+def marker_line(serial):
+    return "remarks:        bench update %010d" % serial
+
+
+def key_query(source, text):
+    """@return The query for an update's object, or None when its key prints unlike it is stored."""
+    found = single_query(text)
+    return found and "-s %s -r -T %s %s" % (source, found[0].decode(), found[1].decode())
