@@ -19,7 +19,7 @@ struct query_source {
     const char *name;     /**< "RIPE-GRS", upper case. */
     const char *upstream; /**< What the source: line of its objects says. */
     bool is_main; /**< The main source; all others are answered as mirrors (whois-queries 7.4). */
-    const struct index *index;
+    struct index *index;
     const char *notice; /**< Extra banner lines of this source ("% ...\n"); NULL: none. */
     /**
      * Asked only while the index shows no objects; must be quick and must not block. NULL: always

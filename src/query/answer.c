@@ -1,0 +1,589 @@
+/*
+ * The stages of an answer. Each step looks at the stage, does a bounded piece of work and says what
+ * comes next:
+ *
+ *   START -> SOURCE -> CLASS -> OBJECT* -> CLASS ... -> [RELATED*] -> SOURCE ... -> END
+ *
+ * Lists of ids live in the answer's arena and are dropped with their source; texts live in the
+ * thread's scratch arena and are dropped with their step.
+ */
+#include "query/answer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "query/info.h"
+#include "query/line.h"
+
+enum {
+    STAGE_START,
+    STAGE_SOURCE,
+    STAGE_CLASS,
+    STAGE_OBJECT,
+    STAGE_RELATED,
+    STAGE_END,
+};
+
+#define BRIEF_FLAGS (QF(PRIMARY_KEYS) | QF(ABUSE_CONTACT))
+
+static const struct settings *settings_of(const struct answer *answer)
+{
+    return answer->tools->settings;
+}
+
+static const struct answer_part *current_part(const struct answer *answer)
+{
+    return &answer->parts[answer->part - 1];
+}
+
+/* The key `help` with options switches filtering off, an accident of the reference. */
+static bool filters_email(const struct answer *answer)
+{
+    return current_part(answer)->source->is_main &&
+           !query_has(&answer->query, QF(NO_FILTERING) | BRIEF_FLAGS) &&
+           !str_eq_nocase(answer->query.key, STR("help"));
+}
+
+static void fail(struct answer *answer, enum err rc, struct buf *out)
+{
+    if (rc == ERR_LIMIT) {
+        message_print(out, MSG_ANSWER_TOO_LARGE, NULL);
+        answer->failure = "too large";
+    } else {
+        message_print(out, MSG_INTERNAL_ERROR, NULL);
+        answer->failure = err_text(rc);
+        log_error(LOG_QUERY, "source %s: %s while answering %s",
+                  answer->part > 0 ? current_part(answer)->source->name : "none", err_text(rc),
+                  log_quote(answer->query.text).text);
+    }
+    answer->hides_no_entries = true;
+    answer->must_close = true;
+    answer->stage = STAGE_END;
+}
+
+/* --- reading --- */
+
+enum err answer_read(struct answer *answer, struct answer_tools *tools, struct str line,
+                     bool is_trusted, struct arena *arena)
+{
+    struct str text;
+    bool is_converted;
+    enum err rc;
+
+    memset(answer, 0, sizeof(*answer));
+    answer->tools = tools;
+    answer->arena = arena;
+    answer->is_trusted = is_trusted;
+    if ((rc = line_decode(line, arena, &text, &is_converted)) != ERR_OK) {
+        return rc;
+    }
+    rc = query_parse(text, arena, &answer->query);
+    answer->query.is_converted = is_converted;
+    if (rc != ERR_OK) {
+        return rc == ERR_SYNTAX ? ERR_OK : rc;
+    }
+    rc = search_key_read(tools->matcher, answer->query.key,
+                         query_has(&answer->query, QF(REVERSE_DOMAIN)), arena, &answer->key);
+    if (rc == ERR_OK) {
+        answer->is_valid =
+            query_check(&answer->query, &answer->key, is_trusted, arena, &answer->verdict);
+        answer->must_close = answer->verdict.must_close;
+    }
+    return rc;
+}
+
+/* --- sources --- */
+
+static void add_part(struct answer *answer, struct str name)
+{
+    const struct query_source *source = settings_source(settings_of(answer), name);
+    struct answer_part *part = &answer->parts[answer->part_count++];
+
+    *part = (struct answer_part){name, source, false};
+    for (struct answer_part *other = answer->parts; other < part && source != NULL; other++) {
+        part->is_merged |= other->source == source;
+    }
+}
+
+static void add_mirrors(struct answer *answer)
+{
+    const struct settings *settings = settings_of(answer);
+
+    for (size_t i = 0; i < settings->source_count; i++) {
+        if (!settings->sources[i].is_main) {
+            add_part(answer, str_from(settings->sources[i].name));
+        }
+    }
+}
+
+static void add_named(struct answer *answer, const struct str *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        add_part(answer, names[i]);
+    }
+}
+
+/* Which sources are searched, in order (whois-queries 7.3). */
+static enum err choose_sources(struct answer *answer)
+{
+    const struct settings *settings = settings_of(answer);
+    const struct query *query = &answer->query;
+    bool is_default = !query_has(query, QF(SOURCES) | QF(ALL_SOURCES) | QF(RESOURCE));
+    size_t most = settings->source_count + settings->additional_count + query->source_count + 1;
+
+    answer->parts = arena_calloc(answer->arena, most, sizeof(*answer->parts));
+    if (answer->parts == NULL) {
+        return ERR_LIMIT;
+    }
+    if (query_has(query, QF(RESOURCE))) {
+        add_mirrors(answer);
+    }
+    if (is_default || query_has(query, QF(ALL_SOURCES)) ||
+        (query_has(query, QF(RESOURCE)) && answer->part_count == 0)) {
+        if (settings->main != NULL) {
+            add_part(answer, settings->main_name);
+        }
+    }
+    if (query_has(query, QF(ALL_SOURCES))) {
+        add_mirrors(answer);
+    }
+    if (is_default || query_has(query, QF(RESOURCE))) {
+        add_named(answer, settings->additional, settings->additional_count);
+    }
+    add_named(answer, query->sources, query->source_count);
+    return ERR_OK;
+}
+
+/* The snapshot to search. @return false when the source cannot be answered from now. */
+static bool open_source(struct answer *answer, const struct query_source *source, struct buf *out)
+{
+    const struct snapshot *snap = reader_snapshot(answer->tools->reader, source->index);
+    enum query_source_state state = QUERY_SOURCE_READY;
+    char digits[16];
+    int percent = 0;
+
+    answer->search.view.snap = snap;
+    if ((snap == NULL || snapshot_position(snap).objects == 0) && source->state != NULL) {
+        state = source->state(source->context, &percent);
+    }
+    if (state == QUERY_SOURCE_READY) {
+        return true;
+    }
+    if (state == QUERY_SOURCE_LOADING) {
+        snprintf(digits, sizeof(digits), "%d", percent);
+        message_print(out, MSG_SOURCE_LOADING, ARGS(str_from(source->name), str_from(digits)));
+    } else {
+        message_print(out, MSG_SOURCE_UNAVAILABLE, ARGS(str_from(source->name)));
+    }
+    answer->hides_no_entries = true;
+    answer->must_close = true;
+    return false;
+}
+
+static void print_notes(struct answer *answer, struct buf *out)
+{
+    const struct query *query = &answer->query;
+
+    if (query_has(query, QF(PRIMARY_KEYS)) && !query_has(query, QF(BRIEF))) {
+        message_print(out, MSG_KEYS_ONLY, NULL);
+    } else if (filters_email(answer)) {
+        message_print(out, MSG_FILTERED, NULL);
+    }
+    if (query_has(query, QF(NO_PERSONAL)) && !query_has(query, QF(SHOW_PERSONAL))) {
+        message_print(out, MSG_NO_PERSONAL, NULL);
+    }
+    if (query->is_converted && !query_has(query, QF(INVERSE))) {
+        message_print(out, MSG_CONVERTED, NULL);
+    }
+}
+
+/* Attributes that -i cannot search are named, all of them. */
+static bool print_bad_attributes(struct answer *answer, struct buf *out)
+{
+    const struct query *query = &answer->query;
+    bool found = false;
+
+    for (size_t i = 0; i < query->inverse_count; i++) {
+        if (!search_is_inverse(query->inverse[i], answer->is_trusted)) {
+            message_print(out, MSG_NOT_SEARCHABLE,
+                          ARGS(str_from(rpsl_attr_info(query->inverse[i])->name)));
+            found = true;
+        }
+    }
+    return found;
+}
+
+static void release_source(struct answer *answer)
+{
+    if (answer->is_held) {
+        snapshot_release(answer->tools->reader, answer->search.view.snap);
+        answer->is_held = false;
+    }
+    answer->search = (struct search){0};
+    answer->ids = answer->related = answer->shown_related = (struct id_list){0};
+    answer->id = answer->related_id = 0;
+}
+
+static enum err begin_search(struct answer *answer)
+{
+    const struct snapshot *snap = answer->search.view.snap;
+
+    answer->search = (struct search){
+        .view = {answer->tools->reader, snap, answer->tools->scratch},
+        .query = &answer->query,
+        .key = &answer->key,
+        .is_trusted = answer->is_trusted,
+        .arena = answer->arena,
+    };
+    answer->printer = (struct printer){
+        .utf8 = &answer->tools->utf8,
+        .charset = answer->verdict.charset,
+        .filters_email = filters_email(answer),
+        .is_short = query_has(&answer->query, QF(BRIEF)),
+    };
+    answer->candidates = search_candidates(&answer->query, &answer->key);
+    return search_begin(&answer->search);
+}
+
+static enum err step_source(struct answer *answer, struct buf *out)
+{
+    const struct answer_part *part;
+
+    release_source(answer);
+    if (answer->part == 0) {
+        answer->source_mark = arena_mark(answer->arena);
+    }
+    arena_rewind(answer->arena, answer->source_mark);
+    if (answer->part == answer->part_count) {
+        answer->stage = STAGE_END;
+        return ERR_OK;
+    }
+    part = &answer->parts[answer->part++];
+    if (part->source == NULL) {
+        message_print(out, MSG_UNKNOWN_SOURCE, ARGS(part->name));
+        answer->hides_no_entries = true;
+        return ERR_OK;
+    }
+    if (part->is_merged || !open_source(answer, part->source, out)) {
+        return ERR_OK;
+    }
+    print_notes(answer, out);
+    if (query_has(&answer->query, QF_VERSIONS) || print_bad_attributes(answer, out) ||
+        answer->search.view.snap == NULL) {
+        return ERR_OK;
+    }
+    answer->stage = STAGE_CLASS;
+    return begin_search(answer);
+}
+
+/* --- objects --- */
+
+/* Fetch the ids of the next class; an inverse search has one list for all. */
+static enum err step_class(struct answer *answer)
+{
+    enum rpsl_class class;
+
+    answer->ids.count = 0;
+    answer->id = 0;
+    if (answer->candidates == 0) {
+        answer->stage = answer->shown_related.count > 0 ? STAGE_RELATED : STAGE_SOURCE;
+        if (answer->shown_related.count > 1) {
+            return snapshot_sort(answer->tools->reader, answer->search.view.snap,
+                                 &answer->shown_related, answer->arena);
+        }
+        return ERR_OK;
+    }
+    answer->stage = STAGE_OBJECT;
+    if (query_has(&answer->query, QF(INVERSE))) {
+        uint32_t classes = answer->candidates;
+
+        answer->candidates = 0;
+        return search_inverse(&answer->search, classes, &answer->ids);
+    }
+    class = (enum rpsl_class)__builtin_ctz(answer->candidates);
+    answer->candidates &= answer->candidates - 1;
+    return search_class(&answer->search, class, &answer->ids);
+}
+
+/* With -s on the main data only objects of the named sources are shown. */
+static enum err check_source_line(struct answer *answer, struct item *item)
+{
+    const struct query *query = &answer->query;
+    struct str source;
+    enum err rc;
+
+    if (!current_part(answer)->source->is_main || query->source_count == 0) {
+        return ERR_OK;
+    }
+    if ((rc = item_parse(&answer->search.view, item)) != ERR_OK) {
+        return rc;
+    }
+    source = item_value(&answer->search.view, item, ATTR_SOURCE);
+    for (size_t i = 0; i < query->source_count; i++) {
+        if (source.len == 0 || str_eq_nocase(source, query->sources[i])) {
+            return ERR_OK;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+static bool is_hidden_person(const struct answer *answer, enum rpsl_class class)
+{
+    return (class == CLASS_PERSON || class == CLASS_ROLE) &&
+           query_has(&answer->query, QF(NO_PERSONAL)) &&
+           !query_has(&answer->query, QF(SHOW_PERSONAL));
+}
+
+/* `% Information related to` and the abuse contact. */
+static enum err print_comments(struct answer *answer, struct item *item, struct buf *out)
+{
+    const struct view *view = &answer->search.view;
+    bool has_contact = item->info.class == CLASS_INETNUM || item->info.class == CLASS_INET6NUM ||
+                       item->info.class == CLASS_AUT_NUM;
+    struct str key, mailbox;
+    enum err rc = ERR_OK;
+
+    has_contact = has_contact && current_part(answer)->source->is_main;
+    if ((query_has(&answer->query, QF(NO_GROUPING) | QF(PRIMARY_KEYS)) && !has_contact) ||
+        (rc = item_key_text(view, item, &key)) != ERR_OK) {
+        return rc;
+    }
+    if (!query_has(&answer->query, QF(NO_GROUPING) | QF(PRIMARY_KEYS))) {
+        message_print(out, MSG_RELATED_TO, ARGS(key));
+    }
+    if (!has_contact) {
+        return ERR_OK;
+    }
+    rc = follow_abuse_contact(view, &settings_of(answer)->abuse, item, &mailbox);
+    if (rc == ERR_OK && mailbox.len > 0) {
+        message_print(out, MSG_ABUSE_CONTACT, ARGS(key, mailbox));
+    } else if (rc == ERR_OK) {
+        message_print(out, MSG_NO_ABUSE_CONTACT, ARGS(key));
+    }
+    return rc;
+}
+
+/* One object in the form that was asked for. */
+static enum err print_item(struct answer *answer, struct item *item, struct buf *out)
+{
+    const struct view *view = &answer->search.view;
+    const struct query *query = &answer->query;
+    struct str mailbox;
+    bool printed = true;
+    enum err rc;
+
+    answer->printer.out = out;
+    if (query_has(query, QF(ABUSE_CONTACT)) && item->info.class == CLASS_IRT) {
+        rc = print_irt_mailboxes(&answer->printer, view, item, &printed);
+    } else if (query_has(query, QF(ABUSE_CONTACT))) {
+        rc = follow_abuse_contact(view, &settings_of(answer)->abuse, item, &mailbox);
+        if (rc == ERR_OK) {
+            rc = print_abuse(&answer->printer, view, item, mailbox);
+        }
+    } else if (query_has(query, QF(PRIMARY_KEYS)) && !query_has(query, QF(BRIEF))) {
+        rc = print_keys(&answer->printer, view, item);
+    } else {
+        rc = print_object(&answer->printer, view, item);
+    }
+    answer->object_count += rc == ERR_OK && printed;
+    return rc;
+}
+
+static enum err print_by_id(struct answer *answer, uint32_t id, struct buf *out)
+{
+    struct item item;
+    enum err rc = item_load(&answer->search.view, id, &item);
+
+    if (rc != ERR_OK || is_hidden_person(answer, item.info.class)) {
+        return rc;
+    }
+    return print_item(answer, &item, out);
+}
+
+static enum err find_related(struct answer *answer, struct item *item, struct id_list *list)
+{
+    const struct query *query = &answer->query;
+    const struct view *view = &answer->search.view;
+    enum err rc = ERR_OK;
+
+    if (!query_has(query, QF(NO_REFERENCED) | QF(BRIEF) | QF(RESOURCE) | BRIEF_FLAGS)) {
+        rc = follow_references(view, item, !query_has(query, QF(NO_PERSONAL)), answer->arena, list);
+    }
+    if (rc == ERR_OK && query_has(query, QF(IRT) | QF(ABUSE_CONTACT)) &&
+        !query_has(query, QF(PRIMARY_KEYS)) &&
+        (item->info.class == CLASS_INETNUM || item->info.class == CLASS_INET6NUM)) {
+        rc = follow_irts(view, item, answer->arena, list);
+    }
+    return rc;
+}
+
+/* The object's companions: behind it, or with -G gathered for the end. */
+static enum err print_related(struct answer *answer, struct item *item, struct buf *out)
+{
+    struct id_list *list = &answer->related;
+    enum err rc;
+
+    list->count = 0;
+    if ((rc = find_related(answer, item, list)) != ERR_OK || list->count == 0) {
+        return rc;
+    }
+    if (query_has(&answer->query, QF(NO_GROUPING))) {
+        for (size_t i = 0; i < list->count && rc == ERR_OK; i++) {
+            rc = id_list_add(&answer->shown_related, answer->arena, list->ids[i]);
+        }
+        return rc;
+    }
+    if (list->count > 1) {
+        rc = snapshot_sort(answer->tools->reader, answer->search.view.snap, list, answer->arena);
+    }
+    for (size_t i = 0; i < list->count && rc == ERR_OK; i++) {
+        struct arena_mark mark = arena_mark(answer->tools->scratch);
+
+        rc = print_by_id(answer, list->ids[i], out);
+        arena_rewind(answer->tools->scratch, mark);
+    }
+    return rc;
+}
+
+static enum err print_primary(struct answer *answer, struct buf *out)
+{
+    struct item item;
+    enum err rc = ERR_OK;
+
+    if (!query_has(&answer->query, QF(INVERSE))) {
+        rc = search_order(&answer->search, &answer->ids, answer->id);
+    }
+    if (rc != ERR_OK ||
+        (rc = item_load(&answer->search.view, answer->ids.ids[answer->id++], &item)) != ERR_OK ||
+        (rc = search_accepts(&answer->search, &item)) != ERR_OK ||
+        (rc = check_source_line(answer, &item)) != ERR_OK) {
+        return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+    }
+    if (is_hidden_person(answer, item.info.class)) {
+        return ERR_OK;
+    }
+    if (!query_has(&answer->query, QF(ABUSE_CONTACT))) {
+        rc = print_comments(answer, &item, out);
+    }
+    if (rc != ERR_OK || (rc = print_item(answer, &item, out)) != ERR_OK) {
+        return rc;
+    }
+    return print_related(answer, &item, out);
+}
+
+static enum err step_object(struct answer *answer, struct buf *out)
+{
+    enum err rc;
+
+    if (answer->id == answer->ids.count) {
+        answer->stage = STAGE_CLASS;
+        return ERR_OK;
+    }
+    rc = print_primary(answer, out);
+    arena_reset(answer->tools->scratch);
+    return rc;
+}
+
+static enum err step_related(struct answer *answer, struct buf *out)
+{
+    enum err rc;
+
+    if (answer->related_id == answer->shown_related.count) {
+        answer->stage = STAGE_SOURCE;
+        return ERR_OK;
+    }
+    rc = print_by_id(answer, answer->shown_related.ids[answer->related_id++], out);
+    arena_reset(answer->tools->scratch);
+    return rc;
+}
+
+/* --- the ends --- */
+
+static enum err step_start(struct answer *answer, struct buf *out)
+{
+    const struct query *query = &answer->query;
+
+    answer->stage = STAGE_END;
+    answer->hides_no_entries = true;
+    if (!answer->is_valid) {
+        for (size_t i = 0; i < query->complaint_count; i++) {
+            message_print(out, query->complaints[i].message, query->complaints[i].args);
+        }
+        return ERR_OK;
+    }
+    if (query_is_only_persistent(query)) {
+        return ERR_OK;
+    }
+    if (answer->verdict.has_useless_ip_flag) {
+        message_print(out, MSG_USELESS_IP_FLAG, NULL);
+    }
+    if (info_is_asked(query)) {
+        info_print(settings_of(answer), query, out);
+        return ERR_OK;
+    }
+    answer->stage = STAGE_SOURCE;
+    answer->hides_no_entries = false;
+    return choose_sources(answer);
+}
+
+/* ERROR:101 names all sources that were tried. */
+static void print_no_entries(const struct answer *answer, struct buf *out)
+{
+    struct buf names = {0};
+
+    for (size_t i = 0; i < answer->part_count; i++) {
+        if (i > 0) {
+            buf_add_char(&names, ',');
+        }
+        buf_add_str(&names, answer->parts[i].name);
+    }
+    message_print(out, MSG_NO_ENTRIES, ARGS(buf_str(&names)));
+    buf_free(&names);
+}
+
+bool answer_step(struct answer *answer, struct buf *out)
+{
+    enum err rc = ERR_OK;
+
+    switch (answer->stage) {
+    case STAGE_START:
+        rc = step_start(answer, out);
+        break;
+    case STAGE_SOURCE:
+        rc = step_source(answer, out);
+        break;
+    case STAGE_CLASS:
+        rc = step_class(answer);
+        break;
+    case STAGE_OBJECT:
+        rc = step_object(answer, out);
+        break;
+    case STAGE_RELATED:
+        rc = step_related(answer, out);
+        break;
+    case STAGE_END:
+        if (answer->object_count == 0 && !answer->hides_no_entries) {
+            print_no_entries(answer, out);
+        }
+        return false;
+    }
+    if (rc != ERR_OK) {
+        arena_reset(answer->tools->scratch);
+        fail(answer, rc, out);
+    }
+    return true;
+}
+
+void answer_hold(struct answer *answer)
+{
+    if (!answer->is_held && answer->search.view.snap != NULL) {
+        snapshot_hold(answer->tools->reader, answer->search.view.snap);
+        answer->is_held = true;
+    }
+}
+
+void answer_end(struct answer *answer)
+{
+    release_source(answer);
+}

@@ -1,0 +1,74 @@
+/*
+ * The answer to one line, made a step at a time (whois-queries 6 and 7): notes, then source by
+ * source and class by class each object with those that it refers to, then the last lines. A step
+ * prints at most one object and its companions, so that a caller can stop between steps and go on
+ * later: the answer holds on to its snapshot.
+ */
+#pragma once
+
+#include "query/check.h"
+#include "query/print.h"
+#include "query/search.h"
+#include "query/settings.h"
+
+/** What all answers of a thread share. */
+struct answer_tools {
+    const struct settings *settings;
+    struct reader *reader;
+    struct key_matcher *matcher;
+    struct arena *scratch; /**< Empty between steps. */
+    struct buf utf8;       /**< Scratch of the printer. */
+};
+
+/** A source of an answer, as named in it. */
+struct answer_part {
+    struct str name;
+    const struct query_source *source; /**< NULL: unknown name. */
+    bool is_merged; /**< The same data as an earlier part (main and nonauth): searched there. */
+};
+
+struct answer {
+    struct answer_tools *tools;
+    struct arena *arena; /**< Everything of this answer but its texts. */
+
+    /* From answer_read(). */
+    struct query query;
+    struct search_key key;
+    struct verdict verdict;
+    bool is_valid; /**< False: it will be answered by its complaints. */
+    bool is_trusted;
+
+    /* For whoever sends it. */
+    bool must_close;       /**< Close the connection behind it, persistent or not. */
+    const char *failure;   /**< What cut the answer short, for the log; NULL: nothing. */
+    uint64_t object_count; /**< Printed so far. */
+
+    /* Private. */
+    int stage;
+    struct printer printer;
+    struct answer_part *parts;
+    size_t part_count, part; /* The next one. */
+    struct search search;
+    bool is_held, hides_no_entries;
+    uint32_t candidates; /* Classes, or the rest of them. */
+    struct id_list ids, related, shown_related;
+    size_t id, related_id;
+    struct arena_mark source_mark;
+};
+
+/**
+ * Read a line: decode, parse, classify, check. Nothing is printed.
+ * @param arena  Emptied by the caller; lives until the answer ends.
+ * @return ERR_OK (also for an invalid query: see is_valid); ERR_LIMIT.
+ */
+enum err answer_read(struct answer *answer, struct answer_tools *tools, struct str line,
+                     bool is_trusted, struct arena *arena) MUST_CHECK;
+/**
+ * Print the next bit.
+ * @return false when nothing is left: the caller adds the served-by line.
+ */
+bool answer_step(struct answer *answer, struct buf *out);
+/** Keep the snapshot while the loop goes round; call when stopping between steps. */
+void answer_hold(struct answer *answer);
+/** Give everything back, finished or not. */
+void answer_end(struct answer *answer);

@@ -1,0 +1,222 @@
+/*
+ * The checks run in the reference's order and accumulate. Of several forbidden combinations only
+ * the first is reported, as there.
+ */
+#include "query/check.h"
+
+static void complain(struct query *query, enum message message)
+{
+    query_complain(query, message, (struct str){0}, (struct str){0});
+}
+
+/* A flag that takes one value, given twice. */
+static bool is_used_twice(const struct query *query, enum query_flag flag)
+{
+    return query->values[flag].short_uses + query->values[flag].long_uses > 1;
+}
+
+static void complain_of_repetition(struct query *query, enum query_flag flag, struct arena *arena)
+{
+    const struct flag_info *info = &flag_infos[flag];
+    bool names_short = info->name[0] == '\0' || query->values[flag].short_uses > 1;
+
+    query_complain(query, MSG_FLAG_TWICE,
+                   names_short ? arena_printf(arena, "-%c", info->letter)
+                               : arena_printf(arena, "--%s", info->name),
+                   (struct str){0});
+}
+
+static bool is_everything(const struct search_key *key)
+{
+    u128 last = key->ip.is_v6 ? ~(u128)0 : (u128)UINT32_MAX;
+
+    return key->has_ip && key->ip.begin == 0 && key->ip.end == last;
+}
+
+static void check_ip_flags(struct query *query, const struct search_key *key, struct verdict *out)
+{
+    out->has_useless_ip_flag = query_has(query, QF_IP_MODES | QF(REVERSE_DOMAIN)) && !key->has_ip;
+    if (query_has(query, QF(ONE_MORE) | QF(ALL_MORE)) && is_everything(key)) {
+        complain(query, MSG_RANGE_TOO_LARGE);
+    }
+}
+
+/* `-V tag` or `-V tag,IP`. */
+static void check_client(struct query *query, struct arena *arena)
+{
+    struct str rest = query->values[FLAG_CLIENT].text, tag, address, more;
+    struct ip_range range;
+
+    if (!query_has(query, QF(CLIENT))) {
+        return;
+    }
+    if (is_used_twice(query, FLAG_CLIENT)) {
+        complain_of_repetition(query, FLAG_CLIENT, arena);
+        return;
+    }
+    str_split(&rest, ',', &tag);
+    if (str_split(&rest, ',', &address) &&
+        (str_split(&rest, ',', &more) || ip_parse(address, &range) != ERR_OK)) {
+        complain(query, MSG_BAD_OPTION);
+    }
+}
+
+/* --- combinations --- */
+
+struct clash {
+    uint64_t flag, others;
+};
+
+/* In the order in which they are reported; the others in the order of the flag table. */
+static const struct clash clashes[] = {
+    {QF(ABUSE_CONTACT), QF(BRIEF) | QF(NO_FILTERING) | QF(NO_REFERENCED) | QF(PRIMARY_KEYS)},
+    {QF(RESOURCE),      QF(SOURCES) | QF(ALL_SOURCES) | QF(INVERSE)                        },
+    {QF(VALID_SYNTAX),  QF(NO_VALID_SYNTAX) | QF_VERSIONS                                  },
+    {QF(LIST_VERSIONS), ~(QF(SELECT_TYPES) | QF(PERSISTENT) | QF(CLIENT) | QF(CHARSET))    },
+    {QF(DIFF_VERSIONS), ~(QF(SELECT_TYPES) | QF(PERSISTENT) | QF(CLIENT) | QF(CHARSET))    },
+    {QF(SHOW_VERSION),  ~(QF(SELECT_TYPES) | QF(PERSISTENT) | QF(CLIENT) | QF(CHARSET))    },
+};
+
+static enum query_flag first_flag(uint64_t bits)
+{
+    return (enum query_flag)__builtin_ctzll(bits);
+}
+
+/* -b lists its enemies in an order of its own. */
+static enum query_flag first_enemy(uint64_t flag, uint64_t clashing)
+{
+    static const enum query_flag of_abuse[] = {FLAG_BRIEF, FLAG_NO_FILTERING, FLAG_NO_REFERENCED,
+                                               FLAG_PRIMARY_KEYS};
+    static const enum query_flag of_resource[] = {FLAG_SOURCES, FLAG_ALL_SOURCES, FLAG_INVERSE};
+    const enum query_flag *order = flag == QF(ABUSE_CONTACT) ? of_abuse : of_resource;
+    size_t count = flag == QF(ABUSE_CONTACT) ? 4 : flag == QF(RESOURCE) ? 3 : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if ((clashing & UINT64_C(1) << order[i]) != 0) {
+            return order[i];
+        }
+    }
+    return first_flag(clashing);
+}
+
+static void check_combinations(struct query *query, struct arena *arena)
+{
+    for (size_t i = 0; i < sizeof(clashes) / sizeof(clashes[0]); i++) {
+        uint64_t clashing = query->flags & clashes[i].others & ~clashes[i].flag;
+
+        if (!query_has(query, clashes[i].flag) || clashing == 0) {
+            continue;
+        }
+        query_complain(query, MSG_FLAG_CLASH,
+                       query_flag_spelling(first_flag(clashes[i].flag), arena),
+                       query_flag_spelling(first_enemy(clashes[i].flag, clashing), arena));
+        return;
+    }
+}
+
+/* --- the key --- */
+
+static void check_key(struct query *query, const struct search_key *key)
+{
+    bool needs_key =
+        !query_has(query, QF_INFO) && !query_is_help(query) && !query_is_only_persistent(query);
+
+    if (!needs_key) {
+        return;
+    }
+    if (key->value.len == 0) {
+        complain(query, MSG_NO_KEY);
+    }
+    if (!query_has(query, QF(INVERSE)) && search_candidates(query, key) == 0) {
+        complain(query, MSG_BAD_KEY);
+    }
+}
+
+static void check_versions(struct query *query, const struct search_key *key)
+{
+    uint32_t personal = CLASS_BIT(CLASS_PERSON) | CLASS_BIT(CLASS_ROLE);
+
+    if (query_has(query, QF(LIST_VERSIONS) | QF(SHOW_VERSION)) &&
+        (query->classes & personal & search_candidates(query, key)) != 0) {
+        complain(query, MSG_NO_PERSON_VERSIONS);
+    }
+}
+
+static void check_inverse(struct query *query, const struct search_key *key, bool is_trusted)
+{
+    if (!query_has(query, QF(INVERSE))) {
+        return;
+    }
+    if (str_starts_nocase(key->value, STR("MD5-PW ")) ||
+        (!is_trusted && str_starts_nocase(key->value, STR("SSO ")))) {
+        complain(query, MSG_AUTH_SEARCH);
+    }
+}
+
+/* --- the character set --- */
+
+static bool is_charset_name(struct str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.at[i];
+        bool is_word = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+
+        if (!is_word && (i == 0 || (c != '-' && c != '+' && c != '.' && c != ':' && c != '_'))) {
+            return false;
+        }
+    }
+    return name.len > 0;
+}
+
+static void check_charset(struct query *query, struct arena *arena, struct verdict *out)
+{
+    struct str name = query->values[FLAG_CHARSET].text;
+
+    out->charset = CHARSET_LATIN1;
+    if (!query_has(query, QF(CHARSET))) {
+        return;
+    }
+    if (is_used_twice(query, FLAG_CHARSET)) {
+        complain_of_repetition(query, FLAG_CHARSET, arena);
+    } else if (!is_charset_name(name)) {
+        complain(query, MSG_INTERNAL_ERROR);
+        out->must_close = true;
+    } else if (charset_by_name(name, &out->charset) != ERR_OK) {
+        query_complain(query, MSG_BAD_CHARSET, name, (struct str){0});
+    }
+}
+
+/* -t, -v and -q are looked at when they are carried out, before anything else of the query. */
+static void check_info(struct query *query, struct arena *arena)
+{
+    static const enum query_flag flags[] = {FLAG_INFO, FLAG_TEMPLATE, FLAG_VERBOSE};
+
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (query->complaint_count == 0 && is_used_twice(query, flags[i])) {
+            complain_of_repetition(query, flags[i], arena);
+        }
+    }
+}
+
+bool query_check(struct query *query, const struct search_key *key, bool is_trusted,
+                 struct arena *arena, struct verdict *out)
+{
+    *out = (struct verdict){0};
+    check_ip_flags(query, key, out);
+    check_client(query, arena);
+    if (query_has(query, QF(ABUSE_CONTACT)) && !key->has_ip &&
+        (key->tests & KEY_IS(AUT_NUM)) == 0) {
+        complain(query, MSG_BAD_OPTION);
+    }
+    check_combinations(query, arena);
+    check_key(query, key);
+    check_versions(query, key);
+    check_inverse(query, key, is_trusted);
+    if (query->complaint_count == 0) {
+        check_charset(query, arena, out);
+    }
+    if (query->complaint_count == 0) {
+        check_info(query, arena);
+    }
+    return query->complaint_count == 0;
+}

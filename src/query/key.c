@@ -1,0 +1,429 @@
+/*
+ * A key is scanned once for the kinds of characters it holds. A test first asks which kinds it
+ * allows and needs, and which letters must occur; that settles most of the tests for most of the
+ * keys, and only the rest reaches PCRE2.
+ */
+#include "query/key.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- what makes a class a candidate --- */
+
+const struct lookup lookups[] = {
+    {CLASS_INETNUM,      KEY_IS(IP4),                              SEARCH_RANGE   },
+    {CLASS_INETNUM,      KEY_IS(NETNAME),                          SEARCH_NETNAME },
+    {CLASS_INET6NUM,     KEY_IS(IP6),                              SEARCH_RANGE   },
+    {CLASS_INET6NUM,     KEY_IS(NETNAME),                          SEARCH_NETNAME },
+    {CLASS_AS_BLOCK,     KEY_IS(AS_RANGE),                         SEARCH_AS_BLOCK},
+    {CLASS_AUT_NUM,      KEY_IS(AUT_NUM),                          SEARCH_KEY     },
+    {CLASS_AS_SET,       KEY_IS(AS_SET),                           SEARCH_KEY     },
+    {CLASS_ROUTE,        KEY_IS(ROUTE4),                           SEARCH_RANGE   },
+    {CLASS_ROUTE6,       KEY_IS(ROUTE6),                           SEARCH_RANGE   },
+    {CLASS_ROUTE_SET,    KEY_IS(ROUTE_SET),                        SEARCH_KEY     },
+    {CLASS_INET_RTR,     KEY_IS(HOST),                             SEARCH_KEY     },
+    {CLASS_FILTER_SET,   KEY_IS(FILTER_SET),                       SEARCH_KEY     },
+    {CLASS_PEERING_SET,  KEY_IS(PEERING_SET),                      SEARCH_KEY     },
+    {CLASS_RTR_SET,      KEY_IS(RTR_SET),                          SEARCH_KEY     },
+    {CLASS_DOMAIN,       KEY_IS(HOST) | KEY_IS(IP4) | KEY_IS(IP6), SEARCH_DOMAIN  },
+    {CLASS_POETIC_FORM,  KEY_IS(FORM),                             SEARCH_KEY     },
+    {CLASS_POEM,         KEY_IS(POEM),                             SEARCH_KEY     },
+    {CLASS_MNTNER,       KEY_IS(LETTER),                           SEARCH_KEY     },
+    {CLASS_IRT,          KEY_IS(IRT),                              SEARCH_KEY     },
+    {CLASS_IRT,          KEY_IS(EMAIL),                            SEARCH_EMAIL   },
+    {CLASS_KEY_CERT,     KEY_IS(KEY_CERT),                         SEARCH_KEY     },
+    {CLASS_ORGANISATION, KEY_IS(ORGANISATION),                     SEARCH_KEY     },
+    {CLASS_ORGANISATION, KEY_IS(LETTER),                           SEARCH_WORDS   },
+    {CLASS_ORGANISATION, KEY_IS(EMAIL),                            SEARCH_EMAIL   },
+    {CLASS_ROLE,         KEY_IS(NIC_HDL),                          SEARCH_KEY     },
+    {CLASS_ROLE,         KEY_IS(LETTER),                           SEARCH_WORDS   },
+    {CLASS_ROLE,         KEY_IS(EMAIL),                            SEARCH_EMAIL   },
+    {CLASS_PERSON,       KEY_IS(NIC_HDL),                          SEARCH_KEY     },
+    {CLASS_PERSON,       KEY_IS(LETTER),                           SEARCH_WORDS   },
+    {CLASS_PERSON,       KEY_IS(EMAIL),                            SEARCH_EMAIL   },
+};
+const size_t lookup_count = sizeof(lookups) / sizeof(lookups[0]);
+
+#define RESOURCE_CLASSES                                                                           \
+    (CLASS_BIT(CLASS_INETNUM) | CLASS_BIT(CLASS_INET6NUM) | CLASS_BIT(CLASS_AUT_NUM) |             \
+     CLASS_BIT(CLASS_ROUTE) | CLASS_BIT(CLASS_ROUTE6) | CLASS_BIT(CLASS_DOMAIN))
+#define REVERSE_CLASSES                                                                            \
+    (CLASS_BIT(CLASS_INETNUM) | CLASS_BIT(CLASS_INET6NUM) | CLASS_BIT(CLASS_ROUTE) |               \
+     CLASS_BIT(CLASS_ROUTE6) | CLASS_BIT(CLASS_DOMAIN))
+#define ABUSE_CLASSES                                                                              \
+    (CLASS_BIT(CLASS_INETNUM) | CLASS_BIT(CLASS_INET6NUM) | CLASS_BIT(CLASS_AUT_NUM))
+#define PERSONAL_CLASSES (CLASS_BIT(CLASS_PERSON) | CLASS_BIT(CLASS_ROLE))
+
+/* --- kinds of characters --- */
+
+enum {
+    KIND_LETTER = 1,
+    KIND_DIGIT = 2,
+    KIND_DASH = 4,
+    KIND_UNDERSCORE = 8,
+    KIND_COLON = 16,
+    KIND_DOT = 32,
+    KIND_SLASH = 64,
+    KIND_AT = 128,
+    KIND_BLANK = 256,
+    KIND_OTHER = 512,
+    KIND_ANY = 1023,
+};
+
+static unsigned kind_of(unsigned char c)
+{
+    switch (c) {
+    case '-':
+        return KIND_DASH;
+    case '_':
+        return KIND_UNDERSCORE;
+    case ':':
+        return KIND_COLON;
+    case '.':
+        return KIND_DOT;
+    case '/':
+        return KIND_SLASH;
+    case '@':
+        return KIND_AT;
+    case ' ':
+    case '\t':
+    case '\r':
+        return KIND_BLANK;
+    default:
+        if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') {
+            return KIND_LETTER;
+        }
+        return c >= '0' && c <= '9' ? KIND_DIGIT : KIND_OTHER;
+    }
+}
+
+static unsigned kinds_of(struct str text)
+{
+    unsigned kinds = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        kinds |= kind_of((unsigned char)text.at[i]);
+    }
+    return kinds;
+}
+
+/* --- tests by syntax --- */
+
+struct syntax {
+    enum key_test test;
+    unsigned allowed, needed; /* Kinds of characters. */
+    const char *tag;          /* Lower-case letters that must occur; NULL: none. */
+    bool tag_leads;           /* They must come first. */
+    const char *pattern;      /* Full match, any case; NULL: the other columns say it all. */
+};
+
+#define SET_KINDS  KIND_ANY
+#define SET_SYNTAX "[A-Z0-9_-]*[A-Z0-9](:.*|$)"
+
+// clang-format off
+static const struct syntax syntaxes[] = {
+    {KEY_TEST_LETTER,       KIND_ANY, KIND_LETTER, NULL, false, NULL},
+    {KEY_TEST_NETNAME,      KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, 0, NULL, false, NULL},
+    {KEY_TEST_NIC_HDL,      KIND_LETTER | KIND_DIGIT | KIND_DASH, 0, NULL, false, NULL},
+    {KEY_TEST_AUT_NUM,      KIND_LETTER | KIND_DIGIT, KIND_LETTER | KIND_DIGIT, "as", true, "AS[0-9]+"},
+    {KEY_TEST_AS_SET,       KIND_ANY, KIND_DASH, "as-", false, "(^|.*:)AS-[A-Z0-9_-]*(:.*|$)"},
+    {KEY_TEST_ROUTE_SET,    KIND_ANY, KIND_DASH, "rs-", false, "(^|.*:)RS-" SET_SYNTAX},
+    {KEY_TEST_RTR_SET,      KIND_ANY, KIND_DASH, "rtrs-", false, "(^|.*:)RTRS-" SET_SYNTAX},
+    {KEY_TEST_FILTER_SET,   KIND_ANY, KIND_DASH, "fltr-", false, "(^|.*:)FLTR-" SET_SYNTAX},
+    {KEY_TEST_PEERING_SET,  KIND_ANY, KIND_DASH, "prng-", false, "(^|.*:)PRNG-" SET_SYNTAX},
+    {KEY_TEST_HOST,         KIND_LETTER | KIND_DIGIT | KIND_SLASH | KIND_DASH | KIND_DOT, 0, NULL, false,
+                            "[A-Z0-9/-]*(\\.[A-Z0-9-]+)*\\.?"},
+    {KEY_TEST_POEM,         KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, "poem-", true,
+                            "POEM-[A-Z0-9][A-Z0-9_-]*"},
+    {KEY_TEST_FORM,         KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, "form-", true,
+                            "FORM-[A-Z0-9][A-Z0-9_-]*"},
+    {KEY_TEST_IRT,          KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, "irt-", true,
+                            "IRT-[A-Z0-9_-]+[A-Z0-9]"},
+    {KEY_TEST_KEY_CERT,     KIND_ANY, KIND_LETTER, "pgpkey-", true, "PGPKEY-.+"},
+    {KEY_TEST_KEY_CERT,     KIND_ANY, KIND_LETTER, "x509", true, "X509.+"},
+    {KEY_TEST_ORGANISATION, KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, "org-", true,
+                            "ORG-([A-Z]{2,4}([1-9][0-9]{0,5})?(-[A-Z]([A-Z0-9_-]{0,7}[A-Z0-9])))"},
+    {KEY_TEST_EMAIL,        KIND_ANY, KIND_AT, NULL, false, ".+@.+"},
+};
+// clang-format on
+#define SYNTAX_COUNT (sizeof(syntaxes) / sizeof(syntaxes[0]))
+
+struct key_matcher {
+    pcre2_code *codes[SYNTAX_COUNT]; /* NULL where there is no pattern. */
+    pcre2_match_data *match;
+};
+
+struct key_matcher *key_matcher_new(void)
+{
+    struct key_matcher *matcher = calloc(1, sizeof(*matcher));
+
+    if (matcher == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < SYNTAX_COUNT; i++) {
+        int error;
+        PCRE2_SIZE offset;
+
+        if (syntaxes[i].pattern == NULL) {
+            continue;
+        }
+        matcher->codes[i] = pcre2_compile((PCRE2_SPTR)syntaxes[i].pattern, PCRE2_ZERO_TERMINATED,
+                                          PCRE2_CASELESS | PCRE2_ANCHORED | PCRE2_ENDANCHORED |
+                                              PCRE2_DOLLAR_ENDONLY,
+                                          &error, &offset, NULL);
+        if (matcher->codes[i] == NULL) {
+            abort(); /* A constant pattern: no memory, or a mistake in the table. */
+        }
+        /* Without JIT support in the library the interpreter does the same, slower. */
+        pcre2_jit_compile(matcher->codes[i], PCRE2_JIT_COMPLETE);
+    }
+    matcher->match = pcre2_match_data_create(1, NULL);
+    if (matcher->match == NULL) {
+        abort();
+    }
+    return matcher;
+}
+
+void key_matcher_free(struct key_matcher *matcher)
+{
+    if (matcher == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < SYNTAX_COUNT; i++) {
+        pcre2_code_free(matcher->codes[i]);
+    }
+    pcre2_match_data_free(matcher->match);
+    free(matcher);
+}
+
+static bool has_tag(struct str text, const char *tag, bool leads)
+{
+    struct str wanted = str_from(tag);
+    size_t last;
+
+    if (text.len < wanted.len) {
+        return false;
+    }
+    last = leads ? 0 : text.len - wanted.len;
+    for (size_t i = 0; i <= last; i++) {
+        if ((text.at[i] | 0x20) == tag[0] &&
+            str_starts_nocase(str_sub(text, i, text.len), wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool matches(struct key_matcher *matcher, size_t i, struct str text, unsigned kinds)
+{
+    const struct syntax *syntax = &syntaxes[i];
+
+    if ((kinds & ~syntax->allowed) != 0 || (kinds & syntax->needed) != syntax->needed) {
+        return false;
+    }
+    if (syntax->tag != NULL && !has_tag(text, syntax->tag, syntax->tag_leads)) {
+        return false;
+    }
+    if (matcher->codes[i] == NULL) {
+        return text.len > 0;
+    }
+    return pcre2_match(matcher->codes[i], (PCRE2_SPTR)text.at, text.len, 0, 0, matcher->match,
+                       NULL) >= 0;
+}
+
+/* --- forms --- */
+
+/* Runs of whitespace become one blank; the text has none at its ends. */
+static enum err clean(struct str text, struct arena *arena, struct str *out)
+{
+    bool is_clean = true;
+    size_t len = 0;
+    char *copy;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+
+        if (c == '\t' || c == '\r' || c == '\n' || (c == ' ' && text.at[i - 1] == ' ')) {
+            is_clean = false;
+        }
+    }
+    *out = text;
+    if (is_clean) {
+        return ERR_OK;
+    }
+    copy = arena_alloc(arena, text.len);
+    if (copy == NULL) {
+        return ERR_LIMIT;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i] == '\t' || text.at[i] == '\r' || text.at[i] == '\n' ? ' ' : text.at[i];
+
+        if (c != ' ' || (len > 0 && copy[len - 1] != ' ')) {
+            copy[len++] = c;
+        }
+    }
+    *out = str_trim((struct str){copy, len});
+    return ERR_OK;
+}
+
+static enum err read_ip(struct search_key *key, struct arena *arena)
+{
+    char text[IP_TEXT_MAX];
+    size_t len;
+
+    if (ip_parse(key->value, &key->ip) != ERR_OK) {
+        return ERR_OK;
+    }
+    key->has_ip = true;
+    len = ip_format(&key->ip, text);
+    key->value = arena_strdup(arena, (struct str){text, len});
+    return key->value.at == NULL ? ERR_LIMIT : ERR_OK;
+}
+
+/* `193.0.0.0/21AS3333`: an address and, glued or behind a blank, an origin. */
+static enum err read_route(struct search_key *key, unsigned kinds, struct arena *arena)
+{
+    struct str value = key->value, address;
+    size_t at = value.len;
+    char *upper;
+
+    while (at > 0 && value.at[at - 1] >= '0' && value.at[at - 1] <= '9') {
+        at--;
+    }
+    if (at == value.len || at < 3 || (value.at[at - 1] | 0x20) != 's' ||
+        (value.at[at - 2] | 0x20) != 'a') {
+        return ERR_OK;
+    }
+    at -= 2;
+    address = str_trim(str_sub(value, 0, at));
+    /* A single IPv4 address is read strictly: no blank may follow it. */
+    if (address.len < at && (kinds & (KIND_COLON | KIND_SLASH | KIND_DASH)) == 0) {
+        return ERR_OK;
+    }
+    if (((kinds & KIND_COLON) != 0 ? ip_parse_v6(address, &key->ip)
+                                   : ip_parse_v4(address, &key->ip)) != ERR_OK) {
+        return ERR_OK;
+    }
+    upper = arena_alloc(arena, value.len - at);
+    if (upper == NULL) {
+        return ERR_LIMIT;
+    }
+    memcpy(upper, value.at + at, value.len - at);
+    upper[0] = 'A';
+    upper[1] = 'S';
+    key->origin = (struct str){upper, value.len - at};
+    key->has_ip = key->has_origin = true;
+    return ERR_OK;
+}
+
+static void read_reverse(struct search_key *key)
+{
+    struct str name = key->value;
+
+    if (name.len > 0 && name.at[name.len - 1] == '.') {
+        name.len--;
+    }
+    if (str_ends_nocase(name, STR(".arpa")) && ip_parse_reverse(name, &key->reverse) == ERR_OK) {
+        key->has_reverse = true;
+        key->value = name;
+    }
+}
+
+static enum err read_forms(struct search_key *key, unsigned kinds, struct arena *arena)
+{
+    enum err rc = ERR_OK;
+
+    if ((kinds & KIND_COLON) != 0 || (kinds & KIND_LETTER) == 0) {
+        rc = read_ip(key, arena);
+    }
+    if (rc == ERR_OK && !key->has_ip && (kinds & KIND_LETTER) != 0 && (kinds & KIND_DIGIT) != 0) {
+        rc = read_route(key, kinds, arena);
+    }
+    if (rc == ERR_OK && !key->has_ip && (kinds & KIND_DOT) != 0) {
+        read_reverse(key);
+    }
+    return rc;
+}
+
+static uint32_t test_forms(const struct search_key *key, bool with_reverse)
+{
+    uint32_t tests = 0;
+
+    if (key->has_ip) {
+        tests |= key->ip.is_v6 ? KEY_IS(ROUTE6) : KEY_IS(ROUTE4);
+        if (!key->has_origin) {
+            tests |= key->ip.is_v6 ? KEY_IS(IP6) : KEY_IS(IP4);
+        }
+    } else if (with_reverse && key->has_reverse) {
+        tests |= key->reverse.is_v6 ? KEY_IS(ROUTE6) | KEY_IS(IP6) : KEY_IS(ROUTE4) | KEY_IS(IP4);
+    }
+    if (key->has_as_range) {
+        tests |= KEY_IS(AS_RANGE);
+    }
+    return tests;
+}
+
+enum err search_key_read(struct key_matcher *matcher, struct str text, bool with_reverse,
+                         struct arena *arena, struct search_key *out)
+{
+    unsigned kinds;
+    enum err rc;
+
+    *out = (struct search_key){0};
+    if ((rc = clean(text, arena, &out->value)) != ERR_OK) {
+        return rc;
+    }
+    kinds = kinds_of(out->value);
+    if ((rc = read_forms(out, kinds, arena)) != ERR_OK) {
+        return rc;
+    }
+    if ((kinds & KIND_LETTER) != 0 && str_starts_nocase(out->value, STR("as"))) {
+        out->has_as_range = ip_parse_as_range(out->value, &out->as_range) == ERR_OK;
+    }
+    out->tests = test_forms(out, with_reverse);
+    kinds = kinds_of(out->value);
+    for (size_t i = 0; i < SYNTAX_COUNT; i++) {
+        if (matches(matcher, i, out->value, kinds)) {
+            out->tests |= UINT32_C(1) << syntaxes[i].test;
+        }
+    }
+    if (with_reverse && out->has_ip && !out->has_reverse) {
+        out->has_reverse = true;
+        out->reverse = out->ip;
+    } else if (with_reverse && out->has_reverse && !out->has_ip) {
+        out->has_ip = true;
+        out->ip = out->reverse;
+    }
+    return ERR_OK;
+}
+
+uint32_t search_candidates(const struct query *query, const struct search_key *key)
+{
+    uint32_t allowed = ALL_CLASSES, found = 0;
+
+    if (query->classes != 0) {
+        allowed = query->classes;
+    } else if (query_has(query, QF(REVERSE_DOMAIN))) {
+        allowed = REVERSE_CLASSES;
+    }
+    if (query_has(query, QF(NO_PERSONAL))) {
+        allowed &= ~PERSONAL_CLASSES;
+    }
+    if (query_has(query, QF(RESOURCE))) {
+        allowed &= RESOURCE_CLASSES;
+    }
+    if (query_has(query, QF(ABUSE_CONTACT))) {
+        allowed &= ABUSE_CLASSES;
+    }
+    if (query_has(query, QF(INVERSE))) {
+        return allowed;
+    }
+    for (size_t i = 0; i < lookup_count; i++) {
+        if ((key->tests & lookups[i].test) != 0) {
+            found |= CLASS_BIT(lookups[i].class);
+        }
+    }
+    return allowed & found;
+}

@@ -1,0 +1,65 @@
+/*
+ * From the text of a query to its flags, their arguments and its key words (whois-queries 2.1
+ * and 2.2). What is wrong with a query becomes a complaint: a message and its arguments, printed
+ * instead of an answer.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "query/flags.h"
+#include "query/messages.h"
+#include "rpsl/schema.h"
+
+struct complaint {
+    enum message message;
+    struct str args[2];
+};
+
+/** What a flag with FLAG_ONCE got. */
+struct flag_value {
+    struct str text;                     /**< Of its last use. */
+    unsigned char short_uses, long_uses; /**< Capped at 255. */
+};
+
+#define MAX_COMPLAINTS 8
+
+struct query {
+    struct str text;      /**< The whole query, decoded. */
+    uint64_t flags;       /**< QF(...) bits. */
+    unsigned option_uses; /**< Options given, repetitions counted. */
+    struct str key;       /**< The key words, joined by one blank each; "" when there are none. */
+    uint32_t classes;     /**< -T: a bit per enum rpsl_class; 0: not given. */
+    enum rpsl_attr_id *inverse; /**< -i, as named, without doubles. */
+    size_t inverse_count;
+    struct str *sources; /**< -s: upper case, without doubles, in order. */
+    size_t source_count;
+    struct flag_value values[FLAG_COUNT];
+    bool is_converted; /**< line_decode() had to change something. */
+    struct complaint complaints[MAX_COMPLAINTS];
+    size_t complaint_count;
+};
+
+#define CLASS_BIT(class) (UINT32_C(1) << (class))
+#define ALL_CLASSES      (CLASS_BIT(CLASS_UNKNOWN) - 1)
+#define MAX_KEY_WORDS    60
+
+static inline bool query_has(const struct query *query, uint64_t flags)
+{
+    return (query->flags & flags) != 0;
+}
+
+/**
+ * @param text  From line_decode(); must live as long as the query.
+ * @return ERR_OK; ERR_SYNTAX with complaints[] filled; ERR_LIMIT when the arena is full.
+ */
+enum err query_parse(struct str text, struct arena *arena, struct query *out) MUST_CHECK;
+
+/** Add a complaint; more than MAX_COMPLAINTS are dropped. */
+void query_complain(struct query *query, enum message message, struct str arg1, struct str arg2);
+
+/** Whether the query consists of one -k, key words or not (whois-queries 1.5). */
+bool query_is_only_persistent(const struct query *query);
+/** Whether it is the help query: the word alone, without any option. */
+bool query_is_help(const struct query *query);
+/** How messages spell a flag: `-x, --exact`, `--resource`, `-q`. In the arena. */
+struct str query_flag_spelling(enum query_flag flag, struct arena *arena);

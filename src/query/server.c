@@ -1,0 +1,353 @@
+/*
+ * The server owns its workers and speaks to them only through jobs of their loops: to stop, and to
+ * change their settings. Nothing else is shared but the listener, the connection counts and the
+ * indexes, which are made for it.
+ */
+#include "query/server.h"
+
+#include <semaphore.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/listener.h"
+#include "query/session.h"
+#include "storage/index.h"
+
+#define MAX_LINE          1024
+#define OUTPUT_PAUSE      262144
+#define SCRATCH_MAX_BYTES ((size_t)256 << 20) /* Several texts of 20 MB and their parts. */
+#define OVERDUE_CHECK_S   5.0
+#define STOP_GRACE_S      0.5 /* For clients just accepted, to send what they came for. */
+
+struct server_worker {
+    struct worker worker;
+    struct query_server *server;
+    size_t index;
+    struct loop_job stop_job, configure_job;
+    struct loop_timer overdue_timer, grace_timer, stop_timer;
+};
+
+struct query_server {
+    struct settings *settings, *next_settings;
+    struct query_conf
+        conf; /* For listening; its strings are only read before query_server_new() returns. */
+    struct query_source sources[MAX_SOURCES];
+    size_t source_count;
+    struct server_worker *workers;
+    size_t worker_count;
+    struct net_limits *limits;
+    struct listener *listener;
+    int stop_timeout_s;
+    sem_t configured;
+    bool is_running;
+};
+
+/* --- workers, on their threads --- */
+
+static void on_accept(struct conn *conn, enum net_refusal refusal, void *context)
+{
+    struct server_worker *worker = context;
+
+    if (refusal == NET_OK) {
+        session_open(&worker->worker, conn);
+    } else {
+        session_refuse(&worker->worker, conn, refusal == NET_TOO_MANY_FROM_ADDRESS);
+    }
+}
+
+/* Each iteration of the loop sees the newest data. */
+static void on_iteration(void *context)
+{
+    struct server_worker *worker = context;
+
+    reader_refresh(worker->worker.tools.reader);
+}
+
+static void on_overdue_check(void *context)
+{
+    struct server_worker *worker = context;
+
+    sessions_close_overdue(&worker->worker);
+}
+
+static void on_grace_over(void *context)
+{
+    struct server_worker *worker = context;
+
+    sessions_close_idle(&worker->worker, "shutdown");
+}
+
+static void on_stop_timeout(void *context)
+{
+    struct server_worker *worker = context;
+
+    log_warn(LOG_QUERY, "cutting the answers that are not done after %d s",
+             worker->server->stop_timeout_s);
+    sessions_close_all(&worker->worker, "shutdown");
+}
+
+static void run_stop(struct loop_job *job)
+{
+    struct server_worker *worker =
+        (struct server_worker *)((char *)job - offsetof(struct server_worker, stop_job));
+
+    if (worker->server->listener != NULL) {
+        listener_stop(worker->server->listener, worker->index);
+    }
+    worker->worker.is_stopping = true;
+    if (worker->worker.sessions == NULL) {
+        loop_stop(worker->worker.loop);
+        return;
+    }
+    loop_timer_start(worker->worker.loop, &worker->grace_timer, STOP_GRACE_S, 0, on_grace_over,
+                     worker);
+    loop_timer_start(worker->worker.loop, &worker->stop_timer, worker->server->stop_timeout_s, 0,
+                     on_stop_timeout, worker);
+}
+
+static void run_configure(struct loop_job *job)
+{
+    struct server_worker *worker =
+        (struct server_worker *)((char *)job - offsetof(struct server_worker, configure_job));
+
+    worker->worker.tools.settings = worker->server->next_settings;
+    sem_post(&worker->server->configured);
+}
+
+/* --- the server, on the caller's thread --- */
+
+/* A writer published something: idle loops move their pins, so that the old version can go. */
+static void wake_workers(void *context)
+{
+    struct query_server *server = context;
+
+    for (size_t i = 0; i < server->worker_count; i++) {
+        loop_wake(server->workers[i].worker.loop);
+    }
+}
+
+static enum err worker_init(struct query_server *server, size_t index, struct why *why)
+{
+    struct server_worker *worker = &server->workers[index];
+    char name[16];
+
+    worker->server = server;
+    worker->index = index;
+    worker->stop_job.run = run_stop;
+    worker->configure_job.run = run_configure;
+    snprintf(name, sizeof(name), "query-%zu", index % 1000);
+    worker->worker.loop = loop_new(name);
+    if (worker->worker.loop == NULL) {
+        return why_set(why, ERR_IO, "query thread %zu: the system refuses an event loop", index);
+    }
+    worker->worker.answer_memory = (size_t)server->conf.answer_memory_bytes;
+    worker->worker.tools.settings = server->settings;
+    worker->worker.tools.reader = reader_new();
+    worker->worker.tools.matcher = key_matcher_new();
+    worker->worker.tools.scratch = arena_new(SCRATCH_MAX_BYTES);
+    for (size_t i = 0; i < server->source_count; i++) {
+        reader_attach(worker->worker.tools.reader, server->sources[i].index);
+    }
+    loop_on_iteration(worker->worker.loop, on_iteration, worker);
+    loop_timer_start(worker->worker.loop, &worker->overdue_timer, OVERDUE_CHECK_S, OVERDUE_CHECK_S,
+                     on_overdue_check, worker);
+    return ERR_OK;
+}
+
+static void worker_fini(struct server_worker *worker)
+{
+    if (worker->worker.loop == NULL) {
+        return;
+    }
+    loop_timer_stop(&worker->overdue_timer);
+    loop_timer_stop(&worker->grace_timer);
+    loop_timer_stop(&worker->stop_timer);
+    sessions_close_all(&worker->worker, "shutdown");
+    reader_free(worker->worker.tools.reader);
+    key_matcher_free(worker->worker.tools.matcher);
+    arena_free(worker->worker.tools.scratch);
+    buf_free(&worker->worker.tools.utf8);
+    loop_free(worker->worker.loop);
+}
+
+static size_t thread_count(const struct query_conf *conf)
+{
+    long processors;
+
+    if (conf->threads > 0) {
+        return (size_t)conf->threads;
+    }
+    processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors > 2 ? (size_t)processors - 1 : 1;
+}
+
+enum err query_server_new(const struct query_conf *conf, const struct query_source *sources,
+                          size_t source_count, struct query_server **out, struct why *why)
+{
+    struct query_server *server = calloc(1, sizeof(*server));
+    enum err rc;
+
+    if (server == NULL) {
+        return why_set(why, ERR_MEMORY, "no memory for the query server");
+    }
+    sem_init(&server->configured, 0, 0);
+    server->conf = *conf;
+    rc = settings_new(conf, sources, source_count, &server->settings, why);
+    if (rc != ERR_OK) {
+        query_server_free(server);
+        return rc;
+    }
+    memcpy(server->sources, sources, source_count * sizeof(*sources));
+    server->source_count = source_count;
+    server->limits = net_limits_new(conf->connections_total, conf->connections_per_address);
+    server->worker_count = thread_count(conf);
+    server->workers = calloc(server->worker_count, sizeof(*server->workers));
+    if (server->workers == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < server->worker_count && rc == ERR_OK; i++) {
+        rc = worker_init(server, i, why);
+    }
+    if (rc != ERR_OK) {
+        query_server_free(server);
+        return rc;
+    }
+    *out = server;
+    return ERR_OK;
+}
+
+void query_server_free(struct query_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < server->source_count; i++) {
+        index_on_publish(server->sources[i].index, NULL, NULL);
+    }
+    if (server->listener != NULL) {
+        listener_free(server->listener);
+    }
+    for (size_t i = 0; i < server->worker_count && server->workers != NULL; i++) {
+        worker_fini(&server->workers[i]);
+    }
+    if (server->limits != NULL) {
+        net_limits_free(server->limits);
+    }
+    free(server->workers);
+    settings_free(server->settings);
+    sem_destroy(&server->configured);
+    free(server);
+}
+
+enum err query_server_listen(struct query_server *server, struct why *why)
+{
+    const struct query_conf *conf = &server->conf;
+    struct listener_conf listener = {
+        .addresses = conf->bind.items,
+        .address_count = conf->bind.count,
+        .port = conf->port,
+        .keepalive = conf->keepalive,
+        .limits =
+            {
+                     .max_line = MAX_LINE,
+                     .output_pause = OUTPUT_PAUSE,
+                     .read_timeout_s = conf->read_timeout_s,
+                     .write_timeout_s = conf->read_timeout_s,
+                     .telnet_interrupt = true,
+                     },
+    };
+
+    return listener_open(&listener, server->worker_count, server->limits, &server->listener, why);
+}
+
+int query_server_port(const struct query_server *server)
+{
+    return server->listener == NULL ? 0 : listener_port(server->listener);
+}
+
+enum err query_server_start(struct query_server *server, struct why *why)
+{
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < server->source_count; i++) {
+        index_on_publish(server->sources[i].index, wake_workers, server);
+    }
+    server->is_running = true;
+    for (size_t i = 0; i < server->worker_count && rc == ERR_OK; i++) {
+        struct server_worker *worker = &server->workers[i];
+
+        listener_serve(server->listener, i, worker->worker.loop, on_accept, worker);
+        rc = loop_start_thread(worker->worker.loop, why);
+    }
+    return rc;
+}
+
+void query_server_stop(struct query_server *server, int timeout_s)
+{
+    if (!server->is_running) {
+        return;
+    }
+    server->stop_timeout_s = timeout_s;
+    for (size_t i = 0; i < server->worker_count; i++) {
+        loop_post(server->workers[i].worker.loop, &server->workers[i].stop_job);
+    }
+    for (size_t i = 0; i < server->worker_count; i++) {
+        loop_join(server->workers[i].worker.loop);
+    }
+    server->is_running = false;
+}
+
+enum err query_server_reconfigure(struct query_server *server, const struct query_conf *conf,
+                                  struct why *why)
+{
+    struct settings *settings;
+    enum err rc = settings_new(conf, server->sources, server->source_count, &settings, why);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    /* The limits that are enforced are those of the start. */
+    settings->connections_per_address = server->settings->connections_per_address;
+    settings->connections_total = server->settings->connections_total;
+    server->next_settings = settings;
+    for (size_t i = 0; i < server->worker_count; i++) {
+        if (server->is_running) {
+            loop_post(server->workers[i].worker.loop, &server->workers[i].configure_job);
+        } else {
+            run_configure(&server->workers[i].configure_job);
+        }
+    }
+    for (size_t i = 0; i < server->worker_count; i++) {
+        while (sem_wait(&server->configured) != 0) {
+        }
+    }
+    settings_free(server->settings);
+    server->settings = settings;
+    return ERR_OK;
+}
+
+void query_server_set_handler(struct query_server *server, char letter, query_line_handler *handler,
+                              void *context)
+{
+    for (size_t i = 0; i < server->worker_count; i++) {
+        server->workers[i].worker.handlers[(int)(letter & 0x7F)] = handler;
+        server->workers[i].worker.handler_contexts[(int)(letter & 0x7F)] = context;
+    }
+}
+
+void query_server_counters(const struct query_server *server, struct query_counters *out)
+{
+    *out = (struct query_counters){.open = net_limits_count(server->limits)};
+    for (size_t i = 0; i < server->worker_count; i++) {
+        const struct worker *worker = &server->workers[i].worker;
+
+        out->connections += atomic_load_explicit(&worker->connections, memory_order_relaxed);
+        out->refused += atomic_load_explicit(&worker->refused, memory_order_relaxed);
+        out->queries += atomic_load_explicit(&worker->queries, memory_order_relaxed);
+        out->objects += atomic_load_explicit(&worker->objects, memory_order_relaxed);
+    }
+}

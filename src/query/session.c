@@ -1,0 +1,260 @@
+/*
+ * A session reads a line, starts an answer and hands it to the connection, which pumps it slice by
+ * slice. The short answer, nearly every one, is complete after the first slice and never leaves the
+ * callback that read its line.
+ */
+#include "query/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define SLICE_BYTES 65536
+#define SLICE_US    200
+#define CLOCK_STEPS 8 /* The clock is looked at once in so many steps. */
+
+struct session {
+    struct worker *worker;
+    struct conn *conn;
+    struct session *next, **link; /* link: what points to this session. */
+    struct arena *arena;
+    bool is_persistent, is_trusted;
+    bool is_answering;
+    int64_t started_us; /* Of the answer; 0 until it takes more than a slice, or is logged. */
+    struct answer answer;
+};
+
+static void count(_Atomic uint64_t *counter, uint64_t more)
+{
+    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+
+    atomic_store_explicit(counter, now + more, memory_order_relaxed);
+}
+
+static const struct settings *settings_of(const struct session *session)
+{
+    return session->worker->tools.settings;
+}
+
+static void print_served_by(const struct session *session)
+{
+    struct buf *out = conn_output(session->conn);
+
+    buf_add_str(out, buf_str(&settings_of(session)->served_by));
+    buf_add_char(out, '\n');
+}
+
+static void log_answer(struct session *session, const char *reason)
+{
+    int64_t ms = (clock_mono_us() - session->started_us) / 1000;
+
+    log_info(LOG_QUERY, "done id=%x peer=%s query=%s objects=%llu ms=%lld reason=%s",
+             session->worker->next_id++, conn_peer(session->conn),
+             log_quote(session->answer.query.text).text,
+             (unsigned long long)session->answer.object_count, (long long)ms, reason);
+}
+
+static void end_answer(struct session *session, const char *reason)
+{
+    if (!session->is_answering) {
+        return;
+    }
+    count(&session->worker->queries, 1);
+    count(&session->worker->objects, session->answer.object_count);
+    if (settings_of(session)->log_queries) {
+        log_answer(session, session->answer.failure != NULL ? session->answer.failure : reason);
+    }
+    answer_end(&session->answer);
+    session->is_answering = false;
+    session->started_us = 0;
+    arena_reset(session->arena);
+}
+
+/* --- callbacks of the connection --- */
+
+static void on_line(struct conn *conn, struct str line)
+{
+    struct session *session = conn_context(conn);
+    struct worker *worker = session->worker;
+    bool is_only_persistent;
+
+    if (line.len > 1 && line.at[0] == '-' && (line.at[1] & 0x80) == 0 &&
+        worker->handlers[(int)line.at[1]] != NULL) {
+        int letter = line.at[1];
+
+        conn_set_handler(conn, NULL, NULL);
+        worker->handlers[letter](worker->handler_contexts[letter], conn, line);
+        return;
+    }
+    if (answer_read(&session->answer, &worker->tools, line, session->is_trusted, session->arena) !=
+        ERR_OK) {
+        conn_close(conn, "query.answer.memory is too small for a line");
+        return;
+    }
+    is_only_persistent =
+        session->answer.is_valid && query_is_only_persistent(&session->answer.query);
+    if (session->is_persistent && is_only_persistent) {
+        conn_close_after_flush(conn, "client");
+        return;
+    }
+    if (session->answer.is_valid && query_has(&session->answer.query, QF(PERSISTENT))) {
+        session->is_persistent = true;
+    }
+    session->is_answering = true;
+    if (settings_of(session)->log_queries) {
+        session->started_us = clock_mono_us();
+    }
+    conn_answer(conn);
+}
+
+static enum conn_pump finish(struct session *session)
+{
+    bool stays =
+        session->is_persistent && !session->answer.must_close && !session->worker->is_stopping;
+
+    print_served_by(session);
+    if (stays) {
+        buf_add_str(conn_output(session->conn), buf_str(&settings_of(session)->banner));
+    }
+    end_answer(session, "answered");
+    return stays ? CONN_DONE : CONN_DONE_CLOSE;
+}
+
+static enum conn_pump pump(struct conn *conn)
+{
+    struct session *session = conn_context(conn);
+    struct buf *out = conn_output(conn);
+    size_t begin = out->len;
+    int64_t deadline = clock_mono_us() + SLICE_US;
+
+    for (unsigned step = 1; answer_step(&session->answer, out); step++) {
+        if (out->len - begin >= SLICE_BYTES ||
+            (step % CLOCK_STEPS == 0 && clock_mono_us() >= deadline)) {
+            answer_hold(&session->answer);
+            if (session->started_us == 0) {
+                session->started_us = deadline - SLICE_US;
+            }
+            return CONN_MORE;
+        }
+    }
+    return finish(session);
+}
+
+static void on_line_too_long(struct conn *conn)
+{
+    message_print(conn_output(conn), MSG_LINE_TOO_LONG, NULL);
+    print_served_by(conn_context(conn));
+    conn_close_after_flush(conn, "line too long");
+}
+
+static void on_idle(struct conn *conn)
+{
+    message_print(conn_output(conn), MSG_IDLE, NULL);
+    print_served_by(conn_context(conn));
+    conn_close_after_flush(conn, "idle");
+}
+
+/* A line without its end is no query; answers of complete lines were all given. */
+static void on_eof(struct conn *conn, struct str rest)
+{
+    conn_close_after_flush(conn, "peer");
+}
+
+static void on_close(struct conn *conn, const char *reason)
+{
+    struct session *session = conn_context(conn);
+
+    end_answer(session, reason);
+    *session->link = session->next;
+    if (session->next != NULL) {
+        session->next->link = session->link;
+    }
+    if (session->worker->is_stopping && session->worker->sessions == NULL) {
+        loop_stop(session->worker->loop);
+    }
+    arena_free(session->arena);
+    free(session);
+}
+
+static const struct conn_handler handler = {
+    .on_line = on_line,
+    .on_line_too_long = on_line_too_long,
+    .pump = pump,
+    .on_idle = on_idle,
+    .on_eof = on_eof,
+    .on_close = on_close,
+};
+
+/* --- the worker's side --- */
+
+void session_open(struct worker *worker, struct conn *conn)
+{
+    struct session *session = calloc(1, sizeof(*session));
+
+    if (session == NULL) {
+        abort();
+    }
+    session->worker = worker;
+    session->conn = conn;
+    session->arena = arena_new(worker->answer_memory);
+    session->is_trusted = settings_trusts(worker->tools.settings, conn_peer_address(conn));
+    session->link = &worker->sessions;
+    session->next = worker->sessions;
+    if (session->next != NULL) {
+        session->next->link = &session->next;
+    }
+    worker->sessions = session;
+    count(&worker->connections, 1);
+    conn_set_handler(conn, &handler, session);
+    buf_add_str(conn_output(conn), buf_str(&worker->tools.settings->banner));
+}
+
+void session_refuse(struct worker *worker, struct conn *conn, bool from_its_address)
+{
+    const struct settings *settings = worker->tools.settings;
+    struct buf *out = conn_output(conn);
+    char limit[16];
+
+    snprintf(limit, sizeof(limit), "%d",
+             from_its_address ? settings->connections_per_address : settings->connections_total);
+    buf_add_str(out, buf_str(&settings->banner));
+    message_print(out, from_its_address ? MSG_TOO_MANY_FROM_ADDRESS : MSG_TOO_MANY,
+                  ARGS(str_from(limit)));
+    buf_add_str(out, buf_str(&settings->served_by));
+    count(&worker->refused, 1);
+    conn_close_after_flush(conn, "too many connections");
+}
+
+void sessions_close_idle(struct worker *worker, const char *reason)
+{
+    for (struct session *session = worker->sessions, *next; session != NULL; session = next) {
+        next = session->next;
+        if (!session->is_answering) {
+            conn_close(session->conn, reason);
+        }
+    }
+}
+
+void sessions_close_overdue(struct worker *worker)
+{
+    int64_t oldest = clock_mono_us() - (int64_t)worker->tools.settings->answer_timeout_s * 1000000;
+
+    for (struct session *session = worker->sessions, *next; session != NULL; session = next) {
+        next = session->next;
+        if (session->is_answering && session->started_us != 0 && session->started_us < oldest) {
+            log_warn(LOG_QUERY, "closed peer=%s query=%s reason=\"answer took more than %d s\"",
+                     conn_peer(session->conn), log_quote(session->answer.query.text).text,
+                     worker->tools.settings->answer_timeout_s);
+            conn_close(session->conn, "overdue");
+        }
+    }
+}
+
+void sessions_close_all(struct worker *worker, const char *reason)
+{
+    while (worker->sessions != NULL) {
+        conn_close(worker->sessions->conn, reason);
+    }
+}

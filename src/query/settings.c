@@ -1,0 +1,268 @@
+/*
+ * The rows of the query server's configuration, and what is made of them once so that no answer has
+ * to.
+ */
+#include "query/settings.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+
+#define AT(field) offsetof(struct query_conf, field)
+
+// clang-format off
+const struct conf_key query_conf_keys[] = {
+    {"port.query",                  conf_port,    AT(port),                    "1043",          "whois listener, TCP; 0 lets the system choose"},
+    {"query.bind",                  conf_list,    AT(bind),                    "127.0.0.1,::1", "addresses to listen on; 0.0.0.0 and :: for all"},
+    {"query.threads",               conf_int,     AT(threads),                 "0",             "query threads; 0: processors - 1, at least 1"},
+    {"whois.source",                conf_text,    AT(main_source),             "",              "name of the main source"},
+    {"whois.nonauth.source",        conf_text,    AT(nonauth_source),          "",              "second name in the main source's database"},
+    {"whois.additional.sources",    conf_list,    AT(additional),              "",              "sources searched besides the main one"},
+    {"ipranges.trusted",            conf_list,    AT(trusted),                 "127.0.0.1,::1", "clients that may search by e-mail"},
+    {"whois.limit.connectionsPerIp", conf_int,    AT(connections_per_address), "0",             "connections at a time from one address; 0: no limit"},
+    {"query.connections.max",       conf_int,     AT(connections_total),       "10000",         "connections at a time; 0: no limit"},
+    {"whois.read.timeout.sec",      conf_seconds, AT(read_timeout_s),          "180",           "close a client that is silent or does not read"},
+    {"query.answer.max.sec",        conf_seconds, AT(answer_timeout_s),        "600",           "close a client whose answer takes longer"},
+    {"query.answer.memory",         conf_bytes,   AT(answer_memory_bytes),     "64m",           "most memory for the lists of one answer"},
+    {"query.log",                   conf_bool,    AT(log_queries),             "false",         "log every query"},
+    {"instance.name",               conf_text,    AT(instance),                "",              "name in the last line of answers; empty: the host's"},
+    {"query.service",               conf_text,    AT(service),                 "whoisd",        "service name in the banner and the last line"},
+    {"query.banner",                conf_text,    AT(banner),                  "",              "banner text instead of the built-in one, \\n between lines"},
+    {"query.terms.url",             conf_text,    AT(terms_url),               "https://docs.db.ripe.net/terms-conditions.html", "last line of the banner"},
+    {"whois.maintainers.enduser",   conf_text,    AT(enduser_maintainers),     "RIPE-NCC-END-MNT",    "registry maintainers of end users, comma list"},
+    {"whois.maintainers.legacy",    conf_text,    AT(legacy_maintainers),      "RIPE-NCC-LEGACY-MNT", "registry maintainers of legacy space"},
+    {"whois.maintainers.alloc",     conf_text,    AT(alloc_maintainers),       "RIPE-NCC-HM-MNT",     "registry maintainers of allocations"},
+    {NULL, NULL, 0, NULL, NULL},
+};
+// clang-format on
+
+/* --- strings --- */
+
+/*
+ * All slices of the settings show one buffer, sized before the first of them is taken.
+ */
+static struct str keep(struct settings *settings, const char *text, bool upper)
+{
+    struct str s = str_from(text);
+    char *at = settings->strings.at + settings->strings.len;
+
+    buf_add_str(&settings->strings, s);
+    for (size_t i = 0; i < s.len && upper; i++) {
+        at[i] = (char)(at[i] >= 'a' && at[i] <= 'z' ? at[i] - 'a' + 'A' : at[i]);
+    }
+    return (struct str){at, s.len};
+}
+
+static size_t length(const char *text)
+{
+    return text == NULL ? 0 : strlen(text);
+}
+
+static size_t strings_size(const struct query_conf *conf)
+{
+    size_t size = 2 * length(conf->main_source) + length(conf->nonauth_source) + sizeof("-GRS") +
+                  length(conf->enduser_maintainers) + length(conf->legacy_maintainers) +
+                  length(conf->alloc_maintainers);
+
+    for (size_t i = 0; i < conf->additional.count; i++) {
+        size += strlen(conf->additional.items[i]);
+    }
+    return size + 1;
+}
+
+/* --- parts --- */
+
+static enum err take_sources(struct settings *settings, const struct query_conf *conf,
+                             const struct query_source *sources, size_t count, struct why *why)
+{
+    if (count > MAX_SOURCES || conf->additional.count > MAX_SOURCES) {
+        return why_set(why, ERR_SYNTAX, "more than %d sources", MAX_SOURCES);
+    }
+    for (size_t i = 0; i < count; i++) {
+        settings->sources[i] = sources[i];
+        if (sources[i].is_main) {
+            settings->main = &settings->sources[i];
+        }
+    }
+    settings->source_count = count;
+    settings->main_name = keep(settings, conf->main_source, true);
+    settings->nonauth_name = keep(settings, conf->nonauth_source, true);
+    if (settings->main != NULL && settings->main_name.len == 0) {
+        settings->main_name = str_from(settings->main->name);
+    }
+    for (size_t i = 0; i < conf->additional.count; i++) {
+        struct str name = keep(settings, conf->additional.items[i], true);
+
+        if (settings_source(settings, name) == NULL) {
+            return why_set(why, ERR_SYNTAX, "whois.additional.sources: %.*s is not configured",
+                           STR_ARG(name));
+        }
+        settings->additional[settings->additional_count++] = name;
+    }
+    return ERR_OK;
+}
+
+static void take_abuse_rules(struct settings *settings, const struct query_conf *conf)
+{
+    const char *lists[] = {conf->enduser_maintainers, conf->legacy_maintainers,
+                           conf->alloc_maintainers};
+    struct str grs = keep(settings, conf->main_source, true), name;
+
+    buf_add_str(&settings->strings, STR("-GRS"));
+    grs.len += 4;
+    settings->abuse_sources[0] = settings->main_name;
+    settings->abuse_sources[1] = grs;
+    settings->abuse_sources[2] = settings->nonauth_name;
+    settings->abuse.sources = settings->abuse_sources;
+    settings->abuse.source_count = settings->nonauth_name.len > 0 ? 3 : 2;
+    settings->abuse.maintainers = settings->maintainers;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct str rest = keep(settings, lists[i], false);
+
+        while (str_split(&rest, ',', &name) && settings->abuse.maintainer_count < MAX_SOURCES) {
+            settings->maintainers[settings->abuse.maintainer_count++] = str_trim(name);
+        }
+    }
+}
+
+static enum err take_trusted(struct settings *settings, const struct query_conf *conf,
+                             struct why *why)
+{
+    if (conf->trusted.count > MAX_SOURCES) {
+        return why_set(why, ERR_SYNTAX, "ipranges.trusted: more than %d ranges", MAX_SOURCES);
+    }
+    for (size_t i = 0; i < conf->trusted.count; i++) {
+        if (ip_parse(str_from(conf->trusted.items[i]), &settings->trusted[i]) != ERR_OK) {
+            return why_set(why, ERR_SYNTAX, "ipranges.trusted: %s is no address or prefix",
+                           conf->trusted.items[i]);
+        }
+    }
+    settings->trusted_count = conf->trusted.count;
+    return ERR_OK;
+}
+
+static void add_comment_lines(struct buf *out, const char *text)
+{
+    struct str rest = str_from(text), line;
+
+    while (str_split(&rest, '\n', &line)) {
+        line = str_trim_right(line);
+        buf_printf(out, line.len > 0 ? "%% %.*s\n" : "%%%.*s\n", STR_ARG(line));
+    }
+}
+
+static void make_banner(struct settings *settings, const struct query_conf *conf)
+{
+    struct buf *out = &settings->banner;
+
+    if (length(conf->banner) > 0) {
+        add_comment_lines(out, conf->banner);
+    } else {
+        buf_printf(out, "%% This is the %s query service.\n", conf->service);
+        buf_add_str(out, STR("% The objects are in RPSL format.\n%\n"));
+    }
+    for (size_t i = 0; i < settings->source_count; i++) {
+        buf_add_str(out, str_from(settings->sources[i].notice));
+    }
+    if (length(conf->banner) == 0) {
+        buf_add_str(out, STR("% The data is subject to Terms and Conditions.\n"));
+    }
+    buf_printf(out, "%% See %s\n\n", conf->terms_url);
+}
+
+static void make_served_by(struct settings *settings, const struct query_conf *conf)
+{
+    char host[256] = "";
+    const char *name = conf->instance;
+
+    if (length(name) == 0) {
+        name = getenv("HOSTNAME");
+    }
+    if (length(name) == 0 && gethostname(host, sizeof(host) - 1) == 0) {
+        name = host;
+    }
+    buf_printf(&settings->served_by,
+               "%% This query was served by the %s Query Service version %s (", conf->service,
+               SERVER_VERSION);
+    for (const char *c = length(name) == 0 ? "localhost" : name; *c != '\0'; c++) {
+        buf_add_char(&settings->served_by, (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c));
+    }
+    buf_add_str(&settings->served_by, STR(")\n\n"));
+}
+
+enum err settings_new(const struct query_conf *conf, const struct query_source *sources,
+                      size_t source_count, struct settings **out, struct why *why)
+{
+    struct settings *settings = calloc(1, sizeof(*settings));
+    enum err rc;
+
+    if (settings == NULL) {
+        return why_set(why, ERR_MEMORY, "no memory for the query server's settings");
+    }
+    buf_reserve(&settings->strings, strings_size(conf));
+    if ((rc = take_sources(settings, conf, sources, source_count, why)) != ERR_OK ||
+        (rc = take_trusted(settings, conf, why)) != ERR_OK) {
+        settings_free(settings);
+        return rc;
+    }
+    take_abuse_rules(settings, conf);
+    make_banner(settings, conf);
+    make_served_by(settings, conf);
+    settings->connections_per_address = conf->connections_per_address;
+    settings->connections_total = conf->connections_total;
+    settings->answer_timeout_s = conf->answer_timeout_s;
+    settings->log_queries = conf->log_queries;
+    *out = settings;
+    return ERR_OK;
+}
+
+void settings_free(struct settings *settings)
+{
+    if (settings == NULL) {
+        return;
+    }
+    buf_free(&settings->banner);
+    buf_free(&settings->served_by);
+    buf_free(&settings->strings);
+    free(settings);
+}
+
+const struct query_source *settings_source(const struct settings *settings, struct str name)
+{
+    if (settings->nonauth_name.len > 0 && str_eq_nocase(name, settings->nonauth_name)) {
+        return settings->main;
+    }
+    for (size_t i = 0; i < settings->source_count; i++) {
+        if (str_eq_nocase(name, str_from(settings->sources[i].name))) {
+            return &settings->sources[i];
+        }
+    }
+    return NULL;
+}
+
+bool settings_trusts(const struct settings *settings, const struct sockaddr_storage *peer)
+{
+    bool is_v6 = peer->ss_family == AF_INET6;
+    u128 address = 0;
+
+    if (is_v6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
+
+        for (size_t i = 0; i < sizeof(in6->sin6_addr.s6_addr); i++) {
+            address = address << 8 | in6->sin6_addr.s6_addr[i];
+        }
+    } else {
+        address = ntohl(((const struct sockaddr_in *)peer)->sin_addr.s_addr);
+    }
+    for (size_t i = 0; i < settings->trusted_count; i++) {
+        const struct ip_range *range = &settings->trusted[i];
+
+        if (range->is_v6 == is_v6 && range->begin <= address && address <= range->end) {
+            return true;
+        }
+    }
+    return false;
+}

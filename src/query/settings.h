@@ -1,0 +1,44 @@
+/*
+ * What a configuration means to the workers: sources, texts ready to be sent, address lists.
+ * Immutable once made; a reconfiguration makes a new one (see server.c).
+ */
+#pragma once
+
+#include "query/follow.h"
+#include "query/server.h"
+
+#define MAX_SOURCES 64
+
+struct settings {
+    struct query_source sources[MAX_SOURCES]; /**< In the order of `-q sources`. */
+    size_t source_count;
+    const struct query_source *main; /**< NULL: there is none. */
+    struct str main_name;            /**< Of whois.source; "" only when there is none. */
+    struct str nonauth_name;         /**< "" when there is none. */
+    struct str additional[MAX_SOURCES];
+    size_t additional_count;
+    struct abuse_rules abuse;
+    struct ip_range trusted[MAX_SOURCES];
+    size_t trusted_count;
+    struct buf banner;    /**< With the empty line behind it. */
+    struct buf served_by; /**< The line and one empty line; an answer adds another. */
+    int connections_per_address, connections_total;
+    int answer_timeout_s;
+    bool log_queries;
+
+    /* Private. */
+    struct str abuse_sources[3], maintainers[MAX_SOURCES];
+    struct buf strings; /* What the slices above show. */
+};
+
+#define SERVER_VERSION PACKAGE_VERSION
+
+/** @return ERR_OK; ERR_SYNTAX with why. Everything is copied, sources' names aside. */
+enum err settings_new(const struct query_conf *conf, const struct query_source *sources,
+                      size_t source_count, struct settings **out, struct why *why) MUST_CHECK;
+void settings_free(struct settings *settings); /* NULL is fine. */
+
+/** @return The source with this name (upper case); the main one for the nonauth name; NULL when
+ * unknown. */
+const struct query_source *settings_source(const struct settings *settings, struct str name);
+bool settings_trusts(const struct settings *settings, const struct sockaddr_storage *peer);
