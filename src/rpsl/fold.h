@@ -10,7 +10,7 @@
 
 /**
  * Replace every character by its weight, drop blanks at the end. Folding twice changes nothing.
- * @return A slice of value when nothing but the end changes, else a copy in the arena;
+ * @return A slice of value when it is ASCII without lower-case letters, else a copy in the arena;
  * at == NULL when that is full.
  */
 struct str rpsl_fold(struct str value, struct arena *arena);
