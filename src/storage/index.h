@@ -1,9 +1,10 @@
 /*
- * The in-memory index of one source: copy-on-write B+trees and compressed texts, one writer, many readers.
+ * The in-memory index of one source: copy-on-write B+trees and compressed texts, one writer, many
+ * readers.
  *
- * The writer builds the next version beside the published one (each node copied at most once per batch) and then
- * publishes or rolls back. Memory of older versions is given back when no reader pins them. One writer at a time: the
- * caller holds the source's writer lock.
+ * The writer builds the next version beside the published one (each node copied at most once per
+ * batch) and then publishes or rolls back. Memory of older versions is given back when no reader
+ * pins them. One writer at a time: the caller holds the source's writer lock.
  */
 #pragma once
 
@@ -26,16 +27,19 @@ struct index_object {
     struct object_info info;
     struct str text; /**< In the arena. */
 };
-/** Find by primary key in the next version. @return ERR_OK, ERR_NOT_FOUND, ERR_LIMIT, ERR_CORRUPT. */
+/** Find by primary key in the next version. @return ERR_OK, ERR_NOT_FOUND, ERR_LIMIT, ERR_CORRUPT.
+ */
 enum err index_find(struct index *index, enum rpsl_class class, struct str canonical,
                     struct arena *arena, struct index_object *out) MUST_CHECK;
 enum err index_get(struct index *index, uint32_t id, struct arena *arena,
                    struct index_object *out) MUST_CHECK;
-/** Insert an object, or replace the one with this id. `object` is its parsed text, `key` its key. */
+/** Insert an object, or replace the one with this id. `object` is its parsed text, `key` its key.
+ */
 enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t timestamp,
                    const struct rpsl_object *object, const struct rpsl_key *key) MUST_CHECK;
 enum err index_remove(struct index *index, uint32_t id) MUST_CHECK;
-/** One more than the highest object id ever seen (deleted ones included); raised by put and index_reserve_id(). */
+/** One more than the highest object id ever seen (deleted ones included); raised by put and
+ * index_reserve_id(). */
 uint32_t index_next_id(const struct index *index);
 void index_reserve_id(struct index *index, uint32_t id);
 
@@ -43,31 +47,54 @@ void index_reserve_id(struct index *index, uint32_t id);
 struct index_bulk;
 /** One of several threads that feed a bulk build; each has its own buffers. */
 struct index_lane;
-/** @param sample  Texts to train the compression dictionary on (a few thousand, spread over the source); may be 0. */
-struct index_bulk *index_bulk_new(struct index *index, const struct str *sample, size_t sample_count);
-struct index_lane *index_bulk_lane(struct index_bulk *bulk); /* Before the threads start. */
-/** Add an object; ids must be distinct over all lanes. Keys are not compared: callers dedupe (see index_bulk_find). */
+/**
+ * Begin a bulk build. It is a batch of its own (begun here, no index_begin() before it): other
+ * changes wait.
+ * @param sample  Texts to train the compression dictionary on: a few thousand, spread over the
+ *                source; may be 0. With too few of them texts are compressed without one.
+ */
+struct index_bulk *index_bulk_new(struct index *index, const struct str *sample,
+                                  size_t sample_count);
+struct index_lane *
+index_bulk_lane(struct index_bulk *bulk); /* Before the threads start; up to 16. */
+/**
+ * Add an object. Ids are distinct over all lanes; ascending ones in each lane are fastest. Keys are
+ * not compared: callers dedupe (index_bulk_find).
+ * @return ERR_OK; ERR_LIMIT for an object larger than 64 MB: nothing of it was added.
+ */
 enum err index_lane_add(struct index_lane *lane, uint32_t id, uint32_t sequence, uint32_t timestamp,
                         const struct rpsl_object *object, const struct rpsl_key *key) MUST_CHECK;
 /**
  * The id of an object added before with this class and canonical key, or 0; only with one lane.
- * For dumps: a later duplicate replaces the earlier one (index_bulk_drop then index_lane_add).
+ * For dumps: a later duplicate replaces the earlier one (index_bulk_drop then index_lane_add, with
+ * the same id or another).
  */
 uint32_t index_bulk_find(struct index_bulk *bulk, enum rpsl_class class, struct str canonical,
                          struct arena *arena);
 enum err index_bulk_drop(struct index_bulk *bulk, uint32_t id) MUST_CHECK;
-/** Sort, build bottom-up, and leave the result as the next version (then index_publish or index_rollback). Frees bulk. */
+/**
+ * Sort, build bottom-up, and leave the result as the next version: index_publish() or
+ * index_rollback() follows. Frees bulk in every case.
+ * @return ERR_OK; ERR_CORRUPT when an id came twice: everything is rolled back already.
+ */
 enum err index_bulk_finish(struct index_bulk *bulk) MUST_CHECK;
-void index_bulk_free(struct index_bulk *bulk); /* Give up. NULL is fine. */
+void index_bulk_free(struct index_bulk *bulk); /* Give up: rolls back. NULL is fine. */
 
 /* --- housekeeping --- */
-/** Whether dead text or pinned garbage is worth a compaction batch; run one step of it (about 4 MB) inside begin/publish. */
+/** Whether enough text is dead, or written without the present dictionary, to be worth a step of
+ * compaction. */
 bool index_wants_compaction(const struct index *index);
+/** Move the live texts out of one segment (4 MB at most). Between index_begin() and
+ * index_publish(). */
 enum err index_compact_step(struct index *index) MUST_CHECK;
-/** Free what no reader pins any more; cheap; called after publish and by a timer. @return Bytes still pinned. */
+/** Free what no reader pins any more; cheap; done by every publish, and by a timer. @return Bytes
+ * still pinned. */
 uint64_t index_collect(struct index *index);
-void index_memory(const struct index *index, struct index_memory *out); /* Writer's thread, or under the writer lock. */
-/** Called after every publish, on the writer's thread, so that query loops can be woken to move their pins. */
+void index_memory(const struct index *index, struct index_memory *out); /* Under the writer lock. */
+/** Called after every publish, on the writer's thread, so that query loops can move their pins. */
 void index_on_publish(struct index *index, void (*hook)(void *context), void *context);
-/** Self-check for tests: trees ordered, counts right, every entry derivable from the texts. @return false and why. */
+/**
+ * Self-check, reading every text: trees ordered, counts right, every entry derivable from the texts
+ * and none besides. Under the writer lock. @return false and why.
+ */
 bool index_check(struct index *index, struct why *why);

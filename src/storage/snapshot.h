@@ -1,10 +1,11 @@
 /*
  * Reading: one answer is taken from one snapshot, to its last byte.
  *
- * A snapshot is an immutable version of one source's index: trees, texts and position agree. Each query loop owns one
- * struct reader; reader_refresh(), once per loop iteration, moves its pin to the newest published version of every
- * source (one acquire load per source). What reader_snapshot() returns is valid until the next refresh, unless held.
- * Readers never block and never touch MySQL.
+ * A snapshot is an immutable version of one source's index: trees, texts and position agree. Each
+ * query loop owns one struct reader; reader_refresh(), once per loop iteration, moves its pin to
+ * the newest published version of every source (one acquire load per source). What
+ * reader_snapshot() returns is valid until the next refresh, unless held. Readers never block and
+ * never touch MySQL.
  */
 #pragma once
 
@@ -17,10 +18,12 @@ struct snapshot; /* Opaque. */
 
 struct reader *reader_new(void);
 void reader_free(struct reader *reader); /* All holds must be released. */
-/** Let the reader see an index (any time before its thread runs, or on its thread). Up to 64 indexes. */
+/** Let the reader see an index (any time before its thread runs, or on its thread). Up to 64
+ * indexes. */
 void reader_attach(struct reader *reader, struct index *index);
 void reader_refresh(struct reader *reader);
-/** @return The pinned version; NULL while the index has none published (empty source that was never opened). */
+/** @return The pinned version; NULL while the index has none published (empty source that was never
+ * opened). */
 const struct snapshot *reader_snapshot(struct reader *reader, const struct index *index);
 /** Keep a snapshot beyond the next refresh; each hold needs its release, on the same thread. */
 void snapshot_hold(struct reader *reader, const struct snapshot *snap);
@@ -28,19 +31,19 @@ void snapshot_release(struct reader *reader, const struct snapshot *snap);
 
 /** Where the version stands. */
 struct snapshot_position {
-    int64_t serial;      /**< max(serial_id) that it reflects; 0 without any. */
-    int64_t hw;          /**< High-water serial. */
+    int64_t serial; /**< max(serial_id) that it reflects; 0 without any. */
+    int64_t hw;     /**< High-water serial. */
     uint64_t generation;
-    uint64_t objects;    /**< Live objects. */
+    uint64_t objects; /**< Live objects. */
 };
 struct snapshot_position snapshot_position(const struct snapshot *snap);
 uint64_t snapshot_class_count(const struct snapshot *snap, enum rpsl_class class);
 
 enum object_flags {
-    OBJECT_LAID_OUT = 1,    /**< Prints as stored (rpsl_is_laid_out). */
+    OBJECT_LAID_OUT = 1, /**< Prints as stored (rpsl_is_laid_out). */
     OBJECT_ASCII = 2,
-    OBJECT_HAS_AUTH = 4,    /**< Has an auth: line. */
-    OBJECT_HAS_EMAIL = 8,   /**< Has an attribute with ATTR_FILTERED. */
+    OBJECT_HAS_AUTH = 4,  /**< Has an auth: line. */
+    OBJECT_HAS_EMAIL = 8, /**< Has an attribute with ATTR_FILTERED. */
     OBJECT_HAS_CHANGED = 16,
     OBJECT_HAS_CONTACTS = 32, /**< Has an attribute with ATTR_FOLLOWED. */
 };
@@ -50,7 +53,7 @@ struct object_info {
     uint32_t sequence;  /**< sequence_id of the version. */
     uint32_t timestamp; /**< Unix seconds. */
     enum rpsl_class class;
-    unsigned flags;     /**< enum object_flags. */
+    unsigned flags; /**< enum object_flags. */
 };
 
 /** @return false when the id is not alive in this version. */
@@ -78,32 +81,43 @@ enum err id_list_add(struct id_list *list, struct arena *arena, uint32_t id) MUS
 uint32_t snapshot_by_key(struct reader *reader, const struct snapshot *snap, enum rpsl_class class,
                          struct str canonical, struct arena *arena);
 /**
- * Ids of the objects that have a value, ascending, appended to the list. By 56-bit hash: a caller that prints texts
- * checks them (a false hit is possible, a miss is not).
+ * Ids of the objects that have a value, ascending, appended to the list. By 56-bit hash: a caller
+ * that prints texts checks them (a false hit is possible, a miss is not).
  * @param index_attr  enum rpsl_attr_id or INDEX_NAME_WORD. @param folded  rpsl_fold()ed value.
  */
 enum err snapshot_by_value(const struct snapshot *snap, unsigned index_attr, struct str folded,
                            struct arena *arena, struct id_list *out) MUST_CHECK;
-/** As above for values that start with a prefix (nserver): candidates by their first bytes; callers check the rest. */
-enum err snapshot_by_prefix(const struct snapshot *snap, unsigned index_attr, struct str folded_prefix,
-                            struct arena *arena, struct id_list *out) MUST_CHECK;
+/**
+ * As above for values that start with a prefix; only for ATTR_NSERVER (else ERR_DENIED). By their
+ * first 16 bytes: callers check the rest.
+ */
+enum err snapshot_by_prefix(const struct snapshot *snap, unsigned index_attr,
+                            struct str folded_prefix, struct arena *arena,
+                            struct id_list *out) MUST_CHECK;
 
-/** whois-queries 4.1; containment decides every mode, crossing ranges included, whatever the order of arrival. */
+/**
+ * whois-queries 4.1; containment decides every mode, crossing ranges included, whatever the order
+ * of arrival. Where several smallest ranges contain the wanted one (they then cross), the shortest
+ * is taken, and of equally short ones that with the lowest begin.
+ */
 enum range_mode {
     RANGE_EXACT,
     RANGE_EXACT_OR_LESS, /**< Exact, else the smallest that contains it: the default. */
-    RANGE_ONE_LESS,
+    RANGE_ONE_LESS,      /**< The smallest that strictly contains it. */
     RANGE_ALL_LESS,      /**< Exact included, outermost first. */
-    RANGE_ONE_MORE,
-    RANGE_ALL_MORE,      /**< Pre-order. */
+    RANGE_ONE_MORE,      /**< Strictly inside, and inside no other such range. */
+    RANGE_ALL_MORE,      /**< Strictly inside, pre-order. */
 };
-/** Ids in tree order (begin ascending, end descending, id); all objects of an equal range follow each other. */
+/** Ids in tree order (begin ascending, end descending, id); all objects of an equal range follow
+ * each other. */
 enum err snapshot_by_range(const struct snapshot *snap, enum rpsl_range_kind kind,
                            const struct ip_range *range, enum range_mode mode, struct arena *arena,
                            struct id_list *out) MUST_CHECK;
-/** The range an object of a range kind is filed under is not stored with it: take it from the key of its text. */
+/** The range an object of a range kind is filed under is not stored with it: take it from the key
+ * of its text. */
 
-/** Sort ids by (class position, key text as stored, byte order), dropping doubles: whois-queries 3.7. */
+/** Sort ids by (class position, key text as stored, byte order), dropping doubles:
+ * whois-queries 3.7. */
 enum err snapshot_sort(struct reader *reader, const struct snapshot *snap, struct id_list *list,
                        struct arena *arena) MUST_CHECK;
 /** The next live id above `after`, or 0: walks all objects. */
@@ -111,5 +125,7 @@ uint32_t snapshot_next(const struct snapshot *snap, uint32_t after);
 
 /** Bytes held by one source's index, by structure; for status and benches. */
 struct index_memory {
-    uint64_t texts, dictionary, objects, keys, postings, ranges, order, free_nodes, garbage;
+    uint64_t texts, dictionary, objects, keys, postings, ranges, order;
+    uint64_t free_nodes; /**< Kept for reuse. */
+    uint64_t garbage;    /**< Waiting for readers of older versions. */
 };

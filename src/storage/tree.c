@@ -542,6 +542,25 @@ struct tree tree_builder_finish(struct tree_builder *builder)
 
 /* --- checking --- */
 
+static uint64_t count_below(struct tree_view view, uint32_t number)
+{
+    const struct node *node = nodes_at(view.nodes, number);
+    uint64_t count = 1;
+
+    if (node->level == 1) {
+        return count + node->count; /* Leaves need not be touched. */
+    }
+    for (unsigned i = 0; node->level > 0 && i < node->count; i++) {
+        count += count_below(view, child_at(view.shape, node, i));
+    }
+    return count;
+}
+
+uint64_t tree_node_count(struct tree_view view)
+{
+    return view.tree->root == 0 ? 0 : count_below(view, view.tree->root);
+}
+
 struct check {
     struct tree_view view;
     uint64_t records, nodes;

@@ -83,6 +83,7 @@ void tree_builder_add(struct tree_builder *builder, const uint8_t *record);
 struct tree tree_builder_finish(struct tree_builder *builder);
 
 /* --- checking --- */
+uint64_t tree_node_count(struct tree_view view);
 /** Count nodes and verify order, separators, minima and the count. @return NULL when sound, else
  * what is wrong. */
 const char *tree_check(struct tree_view view, uint64_t *nodes_seen);

@@ -1,6 +1,6 @@
 # Benches: floors and a load generator (C), one driver for all figures. Built by
 # `make bench-programs`, not by default.
-bench_programs = tests/bench/floor tests/bench/load tests/bench/sql_floor
+bench_programs = tests/bench/floor tests/bench/load tests/bench/sql_floor tests/bench/index_bench
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
 
@@ -11,6 +11,8 @@ tests_bench_sql_floor_SOURCES = tests/bench/sql_floor.c \
     tests/bench/dump_reader.c tests/bench/dump_reader.h
 tests_bench_sql_floor_CFLAGS = $(AM_CFLAGS) $(MYSQL_CFLAGS) $(ZLIB_CFLAGS)
 tests_bench_sql_floor_LDADD = $(MYSQL_LIBS) $(ZLIB_LIBS)
+tests_bench_index_bench_SOURCES = tests/bench/index_bench.c
+tests_bench_index_bench_LDADD = $(LINK_STORAGE)
 
 EXTRA_DIST += tests/bench/bench.py tests/bench/rig.py tests/bench/workload.py \
     tests/bench/freshness.py

@@ -1,0 +1,335 @@
+/*
+ * Versions of an index and the changes that lead from one to the next.
+ *
+ * index_begin() copies the root; changes copy the nodes they touch; index_publish() stores the new
+ * root and queues what only older versions see as garbage. An update derives the entries of the old
+ * and of the new text and touches only the records in which they differ, since most updates change
+ * few.
+ */
+#include "storage/index.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage/bytes.h"
+#include "storage/version.h"
+
+#include "base/log.h"
+
+/* --- life --- */
+
+struct index *index_new(const char *name)
+{
+    struct index *index = calloc(1, sizeof(*index));
+
+    if (index == NULL) {
+        abort();
+    }
+    index->name = str_dup(str_from(name));
+    nodes_init(&index->nodes);
+    texts_init(&index->texts);
+    pins_init(&index->pins);
+    text_writer_init(&index->writer, &index->texts);
+    text_reader_init(&index->reader);
+    index->scratch = arena_new(SCRATCH_MAX_BYTES);
+    index->next_id = 1;
+    return index;
+}
+
+void index_free(struct index *index)
+{
+    if (index == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < index->garbage_count; i++) {
+        free(index->garbage[i].before);
+        number_list_free(&index->garbage[i].nodes);
+        number_list_free(&index->garbage[i].segments);
+    }
+    free(index->garbage);
+    free(atomic_load(&index->root));
+    free(index->next);
+    free(index->old_entries.at);
+    free(index->new_entries.at);
+    arena_free(index->scratch);
+    text_reader_fini(&index->reader);
+    text_writer_fini(&index->writer);
+    pins_fini(&index->pins);
+    texts_fini(&index->texts);
+    nodes_fini(&index->nodes);
+    free(index->name);
+    free(index);
+}
+
+void index_on_publish(struct index *index, void (*hook)(void *context), void *context)
+{
+    index->hook = hook;
+    index->hook_context = context;
+}
+
+const struct snapshot *index_newest(const struct index *index)
+{
+    return index->next != NULL ? index->next
+                               : atomic_load_explicit(&index->root, memory_order_relaxed);
+}
+
+/* --- versions --- */
+
+void index_begin(struct index *index)
+{
+    const struct snapshot *now = index_newest(index);
+    struct snapshot *next = calloc(1, sizeof(*next));
+
+    assert(index->next == NULL);
+    if (next == NULL) {
+        abort();
+    }
+    if (now != NULL) {
+        *next = *now;
+    }
+    next->index = index;
+    next->version = atomic_load(&index->published) + 1;
+    nodes_begin(&index->nodes, next->version);
+    index->texts_mark = texts_begin(&index->texts, &index->writer);
+    index->next_id_mark = index->next_id;
+    index->next = next;
+}
+
+static struct garbage *add_garbage(struct index *index)
+{
+    if (index->garbage_count == index->garbage_cap) {
+        index->garbage_cap = index->garbage_cap == 0 ? 16 : index->garbage_cap * 2;
+        index->garbage = realloc(index->garbage, index->garbage_cap * sizeof(index->garbage[0]));
+        if (index->garbage == NULL) {
+            abort();
+        }
+    }
+    return &index->garbage[index->garbage_count++];
+}
+
+void index_publish(struct index *index, index_position position)
+{
+    struct garbage *garbage = add_garbage(index);
+    struct snapshot *next = index->next;
+
+    assert(next != NULL);
+    next->position = position;
+    next->position.objects = next->trees[TREE_OBJECTS].count;
+    nodes_publish(&index->nodes, &garbage->nodes);
+    texts_publish(&index->texts, &index->writer, &garbage->segments);
+    garbage->since = next->version;
+    garbage->before = atomic_load(&index->root);
+    index->next = NULL;
+    atomic_store(&index->root, next);
+    atomic_store(&index->published, next->version);
+    index_collect(index);
+    if (index->hook != NULL) {
+        index->hook(index->hook_context);
+    }
+}
+
+void index_rollback(struct index *index)
+{
+    assert(index->next != NULL);
+    nodes_rollback(&index->nodes);
+    texts_rollback(&index->texts, &index->writer, index->texts_mark);
+    index->next_id = index->next_id_mark;
+    free(index->next);
+    index->next = NULL;
+}
+
+uint64_t index_garbage_bytes(const struct index *index)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < index->garbage_count; i++) {
+        const struct garbage *garbage = &index->garbage[i];
+
+        bytes += (uint64_t)garbage->nodes.count * NODE_BYTES;
+        for (size_t s = 0; s < garbage->segments.count; s++) {
+            bytes += index->texts.segments[garbage->segments.at[s]]->used;
+        }
+    }
+    return bytes;
+}
+
+uint64_t index_collect(struct index *index)
+{
+    uint32_t oldest = pins_oldest(&index->pins);
+    size_t done = 0;
+
+    for (; done < index->garbage_count && index->garbage[done].since <= oldest; done++) {
+        free(index->garbage[done].before);
+        nodes_release(&index->nodes, &index->garbage[done].nodes);
+        texts_release(&index->texts, &index->garbage[done].segments);
+    }
+    index->garbage_count -= done;
+    memmove(index->garbage, index->garbage + done,
+            index->garbage_count * sizeof(index->garbage[0]));
+    return index_garbage_bytes(index);
+}
+
+/* --- reading the next version --- */
+
+enum err index_get(struct index *index, uint32_t id, struct arena *arena, struct index_object *out)
+{
+    const struct snapshot *snap = index_newest(index);
+
+    if (snap == NULL || !snapshot_object(snap, id, &out->info)) {
+        return ERR_NOT_FOUND;
+    }
+    return snapshot_read(&index->reader, snap, id, arena, &out->text);
+}
+
+enum err index_find(struct index *index, enum rpsl_class class, struct str canonical,
+                    struct arena *arena, struct index_object *out)
+{
+    const struct snapshot *snap = index_newest(index);
+    uint32_t id;
+    enum err rc;
+
+    if (snap == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    rc = snapshot_find_key(&index->reader, snap, class, canonical, arena, &id);
+    return rc == ERR_OK ? index_get(index, id, arena, out) : rc;
+}
+
+/* --- changes --- */
+
+static void put_entry(struct index *index, const struct entry *entry)
+{
+    tree_put(&index->nodes, &tree_shapes[entry->tree], &index->next->trees[entry->tree],
+             entry->record);
+}
+
+static void remove_entry(struct index *index, const struct entry *entry)
+{
+    bool found = tree_remove(&index->nodes, &tree_shapes[entry->tree],
+                             &index->next->trees[entry->tree], entry->record);
+
+    assert(found);
+    (void)found;
+}
+
+/** Remove the entries only the old list has, put those only the new one has. */
+static void apply_difference(struct index *index, const struct entry_list *old_list,
+                             const struct entry_list *new_list)
+{
+    size_t o = 0, n = 0;
+
+    while (o < old_list->count || n < new_list->count) {
+        int order = o == old_list->count   ? 1
+                    : n == new_list->count ? -1
+                                           : entry_compare(&old_list->at[o], &new_list->at[n]);
+
+        if (order < 0) {
+            remove_entry(index, &old_list->at[o++]);
+        } else if (order > 0) {
+            put_entry(index, &new_list->at[n++]);
+        } else {
+            o++;
+            n++;
+        }
+    }
+}
+
+/** What the index holds of an object now. @return ERR_NOT_FOUND when there is no such object. */
+static enum err derive_present(struct index *index, uint32_t id, struct object_info *info,
+                               text_ref *text)
+{
+    const uint8_t *record = snapshot_object_record(index->next, id);
+    struct rpsl_object object;
+    struct rpsl_key key;
+    struct str stored;
+    enum err rc;
+
+    index->old_entries.count = 0;
+    if (record == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    object_record_get(record, info, text);
+    rc = text_reader_get(&index->reader, &index->texts, *text, index->scratch, &stored);
+    if (rc == ERR_OK) {
+        rc = object_parse(stored, index->scratch, &object, &key);
+    }
+    if (rc == ERR_OK) {
+        rc = entries_derive(id, &object, &key, index->scratch, &index->old_entries);
+    }
+    return rc == ERR_SYNTAX || rc == ERR_NOT_FOUND ? ERR_CORRUPT : rc; /* It was fine when put. */
+}
+
+enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t timestamp,
+                   const struct rpsl_object *object, const struct rpsl_key *key)
+{
+    struct object_info info = {.id = id,
+                               .sequence = sequence,
+                               .timestamp = timestamp,
+                               .class = key->class,
+                               .flags = entries_object_flags(object)};
+    struct snapshot *next = index->next;
+    uint8_t record[OBJECT_RECORD_BYTES];
+    struct object_info old;
+    text_ref old_text, text;
+    enum err rc, present;
+
+    assert(next != NULL && id != 0);
+    present = derive_present(index, id, &old, &old_text);
+    rc = present == ERR_NOT_FOUND ? ERR_OK : present;
+    if (rc == ERR_OK) {
+        rc = entries_derive(id, object, key, index->scratch, &index->new_entries);
+    }
+    if (rc == ERR_OK) {
+        rc = text_writer_add(&index->writer, id, object->text, &text);
+    }
+    arena_reset(index->scratch);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    apply_difference(index, &index->old_entries, &index->new_entries);
+    if (present == ERR_OK) {
+        texts_drop(&index->texts, old_text);
+        next->class_count[old.class]--;
+    }
+    next->class_count[info.class]++;
+    object_record_put(record, &info, text);
+    tree_put(&index->nodes, &tree_shapes[TREE_OBJECTS], &next->trees[TREE_OBJECTS], record);
+    index_reserve_id(index, id);
+    return ERR_OK;
+}
+
+enum err index_remove(struct index *index, uint32_t id)
+{
+    static const struct entry_list nothing;
+    struct snapshot *next = index->next;
+    struct object_info info;
+    uint8_t key[4];
+    text_ref text;
+    enum err rc;
+
+    assert(next != NULL);
+    rc = derive_present(index, id, &info, &text);
+    arena_reset(index->scratch);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    apply_difference(index, &index->old_entries, &nothing);
+    texts_drop(&index->texts, text);
+    next->class_count[info.class]--;
+    store32(key, id);
+    tree_remove(&index->nodes, &tree_shapes[TREE_OBJECTS], &next->trees[TREE_OBJECTS], key);
+    return ERR_OK;
+}
+
+uint32_t index_next_id(const struct index *index)
+{
+    return index->next_id;
+}
+
+void index_reserve_id(struct index *index, uint32_t id)
+{
+    if (id >= index->next_id) {
+        index->next_id = id + 1;
+    }
+}

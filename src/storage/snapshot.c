@@ -1,0 +1,230 @@
+/*
+ * Look-ups in one version. Hashes find candidates; what must be certain is verified against the
+ * text.
+ */
+#include "storage/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage/bytes.h"
+#include "storage/version.h"
+
+struct snapshot_position snapshot_position(const struct snapshot *snap)
+{
+    return snap->position;
+}
+
+uint64_t snapshot_class_count(const struct snapshot *snap, enum rpsl_class class)
+{
+    return snap->class_count[class];
+}
+
+const uint8_t *snapshot_object_record(const struct snapshot *snap, uint32_t id)
+{
+    uint8_t key[4];
+
+    store32(key, id);
+    return tree_find(snapshot_tree(snap, TREE_OBJECTS), key);
+}
+
+bool snapshot_object(const struct snapshot *snap, uint32_t id, struct object_info *out)
+{
+    const uint8_t *record = snapshot_object_record(snap, id);
+    text_ref text;
+
+    if (record == NULL) {
+        return false;
+    }
+    object_record_get(record, out, &text);
+    return true;
+}
+
+enum err snapshot_read(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
+                       struct arena *arena, struct str *out)
+{
+    const uint8_t *record = snapshot_object_record(snap, id);
+    struct object_info info;
+    text_ref text;
+
+    if (record == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    object_record_get(record, &info, &text);
+    return text_reader_get(reader, &snap->index->texts, text, arena, out);
+}
+
+enum err snapshot_text(struct reader *reader, const struct snapshot *snap, uint32_t id,
+                       struct arena *arena, struct str *out)
+{
+    return snapshot_read(reader_texts(reader), snap, id, arena, out);
+}
+
+enum err id_list_add(struct id_list *list, struct arena *arena, uint32_t id)
+{
+    if (list->count == list->cap) {
+        size_t cap = list->cap == 0 ? 64 : list->cap * 2;
+        uint32_t *grown = arena_grow(arena, list->ids, list->cap * sizeof(list->ids[0]),
+                                     cap * sizeof(list->ids[0]));
+
+        if (grown == NULL) {
+            return ERR_LIMIT;
+        }
+        list->ids = grown;
+        list->cap = cap;
+    }
+    list->ids[list->count++] = id;
+    return ERR_OK;
+}
+
+enum err object_parse(struct str text, struct arena *arena, struct rpsl_object *object,
+                      struct rpsl_key *key)
+{
+    enum err rc = rpsl_parse(text, arena, object);
+
+    return rc == ERR_OK ? rpsl_object_key(object, arena, key) : rc;
+}
+
+/** Whether an object is of this class and has this key. @return ERR_OK, ERR_NOT_FOUND when not, or
+ * a failure. */
+static enum err verify_key(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
+                           enum rpsl_class class, struct str canonical, struct arena *arena)
+{
+    struct object_info info;
+    struct rpsl_object object;
+    struct rpsl_key key;
+    struct str text;
+    enum err rc;
+
+    if (!snapshot_object(snap, id, &info) || info.class != class) {
+        return ERR_NOT_FOUND;
+    }
+    rc = snapshot_read(reader, snap, id, arena, &text);
+    if (rc == ERR_OK) {
+        rc = object_parse(text, arena, &object, &key);
+    }
+    if (rc == ERR_OK && !str_eq(key.canonical, canonical)) {
+        rc = ERR_NOT_FOUND;
+    }
+    return rc;
+}
+
+enum err snapshot_find_key(struct text_reader *reader, const struct snapshot *snap,
+                           enum rpsl_class class, struct str canonical, struct arena *arena,
+                           uint32_t *id_out)
+{
+    struct tree_cursor cursor;
+    uint8_t start[RECORD_BYTES_MAX];
+    const uint8_t *record;
+
+    key_record_start(start, class, canonical);
+    record = tree_seek(&cursor, snapshot_tree(snap, TREE_KEYS), start);
+    for (; record != NULL && memcmp(record, start, KEY_HASH_BYTES) == 0;
+         record = tree_next(&cursor)) {
+        struct arena_mark mark = arena_mark(arena);
+        uint32_t id = record_id(TREE_KEYS, record);
+        enum err rc = verify_key(reader, snap, id, class, canonical, arena);
+
+        arena_rewind(arena, mark);
+        if (rc != ERR_NOT_FOUND) {
+            *id_out = id;
+            return rc;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+uint32_t snapshot_by_key(struct reader *reader, const struct snapshot *snap, enum rpsl_class class,
+                         struct str canonical, struct arena *arena)
+{
+    uint32_t id;
+
+    if (snapshot_find_key(reader_texts(reader), snap, class, canonical, arena, &id) != ERR_OK) {
+        return 0;
+    }
+    return id;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x, y;
+
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return (x > y) - (x < y);
+}
+
+/** Values that start with a prefix, as far as the record can tell. */
+static enum err collect_hosts(const struct snapshot *snap, struct str folded, struct arena *arena,
+                              struct id_list *out)
+{
+    size_t len = folded.len < HOST_BYTES ? folded.len : HOST_BYTES, first = out->count, kept;
+    uint8_t start[RECORD_BYTES_MAX] = {0};
+    struct tree_cursor cursor;
+    const uint8_t *record;
+
+    memcpy(start, folded.at, len);
+    record = tree_seek(&cursor, snapshot_tree(snap, TREE_HOSTS), start);
+    for (; record != NULL && memcmp(record, start, len) == 0; record = tree_next(&cursor)) {
+        if (id_list_add(out, arena, record_id(TREE_HOSTS, record)) != ERR_OK) {
+            return ERR_LIMIT;
+        }
+    }
+    if (out->count == first) {
+        return ERR_OK;
+    }
+    /* An object may have several such values; ids ascend only within one. */
+    qsort(out->ids + first, out->count - first, sizeof(out->ids[0]), compare_ids);
+    kept = first;
+    for (size_t i = first; i < out->count; i++) {
+        if (kept == first || out->ids[kept - 1] != out->ids[i]) {
+            out->ids[kept++] = out->ids[i];
+        }
+    }
+    out->count = kept;
+    return ERR_OK;
+}
+
+enum err snapshot_by_value(const struct snapshot *snap, unsigned index_attr, struct str folded,
+                           struct arena *arena, struct id_list *out)
+{
+    uint8_t start[RECORD_BYTES_MAX];
+    struct tree_cursor cursor;
+    const uint8_t *record;
+
+    if (entries_by_prefix(index_attr)) {
+        return collect_hosts(snap, folded, arena, out);
+    }
+    posting_record_start(start, index_attr, folded);
+    record = tree_seek(&cursor, snapshot_tree(snap, TREE_POSTINGS), start);
+    for (; record != NULL && memcmp(record, start, POSTING_BYTES) == 0;
+         record = tree_next(&cursor)) {
+        if (id_list_add(out, arena, record_id(TREE_POSTINGS, record)) != ERR_OK) {
+            return ERR_LIMIT;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err snapshot_by_prefix(const struct snapshot *snap, unsigned index_attr,
+                            struct str folded_prefix, struct arena *arena, struct id_list *out)
+{
+    if (!entries_by_prefix(index_attr)) {
+        return ERR_DENIED;
+    }
+    return collect_hosts(snap, folded_prefix, arena, out);
+}
+
+uint32_t snapshot_next(const struct snapshot *snap, uint32_t after)
+{
+    struct tree_cursor cursor;
+    const uint8_t *record;
+    uint8_t key[4];
+
+    if (after == UINT32_MAX) {
+        return 0;
+    }
+    store32(key, after + 1);
+    record = tree_seek(&cursor, snapshot_tree(snap, TREE_OBJECTS), key);
+    return record != NULL ? load32(record) : 0;
+}

@@ -1,0 +1,82 @@
+/*
+ * What the files of the index share: a version of it, and the index with its writer's state.
+ * Private to storage.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "storage/entries.h"
+#include "storage/index.h"
+#include "storage/nodes.h"
+#include "storage/pins.h"
+#include "storage/texts.h"
+#include "storage/tree.h"
+
+/** A version: everything hangs off it. Immutable once published. */
+struct snapshot {
+    struct index *index;
+    uint32_t version;
+    struct tree trees[TREE_COUNT];
+    uint64_t class_count[CLASS_COUNT];
+    struct snapshot_position position;
+};
+
+/** What became invisible with a version; freed when no reader pins an older one. */
+struct garbage {
+    uint32_t since; /**< The first version without it. */
+    struct snapshot *before;
+    struct number_list nodes, segments;
+};
+
+struct index {
+    char *name;
+    struct nodes nodes;
+    struct texts texts;
+    struct pins pins;
+    _Atomic(struct snapshot *) root; /**< The published version; NULL before the first. */
+    _Atomic uint32_t published;      /**< Its number, stored after root (see pins.h). */
+
+    /* The writer's. */
+    struct snapshot *next; /**< Being built; NULL outside a batch. */
+    struct texts_mark texts_mark;
+    bool is_untrainable; /**< The texts do not make a dictionary: not tried again. */
+    uint32_t next_id, next_id_mark;
+    struct text_writer writer;
+    struct text_reader reader;
+    struct arena *scratch; /**< Empty between two calls. */
+    struct entry_list old_entries, new_entries;
+    struct garbage *garbage; /**< Oldest first. */
+    size_t garbage_count, garbage_cap;
+    void (*hook)(void *context);
+    void *hook_context;
+};
+
+static inline struct tree_view snapshot_tree(const struct snapshot *snap, enum tree_id tree)
+{
+    return (struct tree_view){&snap->index->nodes, &tree_shapes[tree], &snap->trees[tree]};
+}
+
+/** The version the writer reads: the one being built, else the published one; NULL when there is
+ * none. */
+const struct snapshot *index_newest(const struct index *index);
+
+/** Bytes that older versions still see. */
+uint64_t index_garbage_bytes(const struct index *index);
+
+/* The reading functions of snapshot.h, for whoever has a text reader. */
+const uint8_t *snapshot_object_record(const struct snapshot *snap, uint32_t id);
+enum err snapshot_read(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
+                       struct arena *arena, struct str *out) MUST_CHECK;
+enum err snapshot_find_key(struct text_reader *reader, const struct snapshot *snap,
+                           enum rpsl_class class, struct str canonical, struct arena *arena,
+                           uint32_t *id_out) MUST_CHECK;
+struct text_reader *reader_texts(struct reader *reader);
+struct arena *reader_scratch(struct reader *reader); /* Empty between two calls. */
+
+#define SCRATCH_MAX_BYTES                                                                          \
+    ((size_t)1 << 30) /* The largest object with everything derived from it. */
+
+/** Parse a text and find its key. @return As rpsl_parse() and rpsl_object_key(). */
+enum err object_parse(struct str text, struct arena *arena, struct rpsl_object *object,
+                      struct rpsl_key *key) MUST_CHECK;
