@@ -3,5 +3,9 @@ libmirror_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS) $(CURL_CFLAGS)
 libmirror_a_SOURCES = \
     src/mirror/dump.c src/mirror/dump.h \
     src/mirror/input.c src/mirror/input.h \
+    src/mirror/intake.c src/mirror/intake.h \
+    src/mirror/loader.c src/mirror/loader.h \
+    src/mirror/nrtm_reply.c src/mirror/nrtm_reply.h \
+    src/mirror/nrtm_session.c src/mirror/nrtm_session.h \
     src/mirror/nrtm_stream.c src/mirror/nrtm_stream.h \
     src/mirror/paragraph.c src/mirror/paragraph.h

@@ -1,9 +1,10 @@
 /*
- * All mirrors of the process: their configuration, the mirror loop and its thread, the opening and the watch of every
- * source, first loads. The only header of this folder that the daemon's life needs; commands use mirror/loader.h too.
+ * All mirrors of the process: their configuration, the mirror loop and its thread, the opening and
+ * the watch of every source, first loads. The only header of this folder that the daemon's life
+ * needs; commands use mirror/loader.h too.
  *
- * Life: mirror_new(), mirror_start(), ..., mirror_stop(), mirror_free(), from main's thread. A lone command uses
- * mirror_new() and mirror_free() only.
+ * Life: mirror_new(), mirror_start(), ..., mirror_stop(), mirror_free(), from main's thread. A lone
+ * command uses mirror_new() and mirror_free() only.
  */
 #pragma once
 
@@ -15,7 +16,7 @@
 struct mirror_source_conf {
     const char *name;   /**< "RIPE-GRS" */
     const char *source; /**< Upstream's name: "RIPE". */
-    bool is_enabled;    /**< False after a mistake in its rows: logged as ERROR, the others go on. */
+    bool is_enabled; /**< False after a mistake in its rows: logged as ERROR, the others go on. */
 };
 
 struct mirror_conf {
@@ -40,18 +41,20 @@ struct mirror;
 enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, const char *status_dir,
                     const struct clock *clock, struct mirror **out, struct why *why) MUST_CHECK;
 /**
- * Start the threads: every source is opened (again and again while the database is down), its client started when it is
- * open and configured, empty mirrors with a `.dump` loaded, every open source watched every 10 s.
+ * Start the threads: every source is opened (again and again while the database is down), its
+ * client started when it is open and configured, empty mirrors with a `.dump` loaded, every open
+ * source watched every 10 s.
  */
 enum err mirror_start(struct mirror *mirror, struct why *why) MUST_CHECK;
-/** Streams commit what they hold, running loads are given up, threads end. NULL or not started is fine. */
+/** Streams commit what they hold, running loads are given up, threads end. NULL or not started is
+ * fine. */
 void mirror_stop(struct mirror *mirror);
 void mirror_free(struct mirror *mirror); /* NULL is fine. */
 /** Take over what changed: clients of changed mirrors start again. Any thread. */
 void mirror_reconfigure(struct mirror *mirror, const struct mirror_conf *conf);
 
-/** Extra banner lines ("% ...\n" each) that name the registry and say the data is near real time; NULL for the main source.
- *  Lives as long as mirror. */
+/** Extra banner lines ("% ...\n" each) that name the registry and say the data is near real time;
+ * NULL for the main source. Lives as long as mirror. */
 const char *mirror_notice(const struct mirror *mirror, const struct source *source);
 
 struct mirror_status {
@@ -60,11 +63,13 @@ struct mirror_status {
     bool is_degraded; /**< Not following although it should. */
 };
 /** Any thread. */
-void mirror_get_status(struct mirror *mirror, const struct source *source, struct mirror_status *out);
+void mirror_get_status(struct mirror *mirror, const struct source *source,
+                       struct mirror_status *out);
 
 /** The mirror's rows, for its dump files, serial file and charset; NULL for the main source. */
 const struct mirror_source_conf *mirror_source_conf_of(const struct mirror *mirror,
                                                        const struct source *source);
-/** Pause a mirror's client around a load or a change of its position; counted. Blocks until the batch in flight is done. */
+/** Pause a mirror's client around a load or a change of its position; counted. Blocks until the
+ * batch in flight is done. */
 void mirror_pause(struct mirror *mirror, const struct source *source);
 void mirror_resume(struct mirror *mirror, const struct source *source);

@@ -1,10 +1,18 @@
 # Criterion tests of src/mirror; each links only what its folder may see.
-# The parsers need neither storage nor sockets.
-mirror_parser_tests = tests/mirror/dump_test tests/mirror/nrtm_stream_test
-MIRROR_PARSER_LIBS = libmirror.a librpsl.a $(LINK_BASE) $(ZLIB_LIBS) $(CRITERION_LIBS)
+# Parsers need neither storage nor sockets; sessions run on a fake storage linked in place of the real one.
+mirror_tests = tests/mirror/dump_test tests/mirror/nrtm_stream_test tests/mirror/nrtm_reply_test \
+    tests/mirror/nrtm_session_test tests/mirror/loader_test
+MIRROR_TEST_LIBS = libmirror.a librpsl.a $(LINK_CONF) $(ZLIB_LIBS) $(CRITERION_LIBS)
+FAKE_STORAGE = tests/mirror/fake_storage.c tests/mirror/fake_storage.h
 tests_mirror_dump_test_SOURCES = tests/mirror/dump_test.c
-tests_mirror_dump_test_LDADD = $(MIRROR_PARSER_LIBS)
+tests_mirror_dump_test_LDADD = $(MIRROR_TEST_LIBS)
 tests_mirror_nrtm_stream_test_SOURCES = tests/mirror/nrtm_stream_test.c
-tests_mirror_nrtm_stream_test_LDADD = $(MIRROR_PARSER_LIBS)
-check_PROGRAMS += $(mirror_parser_tests)
-TESTS += $(mirror_parser_tests)
+tests_mirror_nrtm_stream_test_LDADD = $(MIRROR_TEST_LIBS)
+tests_mirror_nrtm_reply_test_SOURCES = tests/mirror/nrtm_reply_test.c
+tests_mirror_nrtm_reply_test_LDADD = $(MIRROR_TEST_LIBS)
+tests_mirror_nrtm_session_test_SOURCES = tests/mirror/nrtm_session_test.c $(FAKE_STORAGE)
+tests_mirror_nrtm_session_test_LDADD = $(MIRROR_TEST_LIBS)
+tests_mirror_loader_test_SOURCES = tests/mirror/loader_test.c $(FAKE_STORAGE)
+tests_mirror_loader_test_LDADD = $(MIRROR_TEST_LIBS)
+check_PROGRAMS += $(mirror_tests)
+TESTS += $(mirror_tests)

@@ -1,0 +1,263 @@
+/*
+ * Dump loader: files -> objects -> intake -> storage.
+ * The serial is read before the dump: one older than the dump is harmless, as repeated updates
+ * converge; a newer one would lose updates in silence.
+ */
+#include "mirror/loader.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "mirror/dump.h"
+#include "mirror/input.h"
+#include "mirror/intake.h"
+
+enum {
+    PROGRESS_MS = 5000,
+    LOOK_EVERY = 1024, /* Objects between looks at the clock and the cancel flag. */
+    SERIAL_FILE_MAX = 4096,
+};
+
+struct loading {
+    const struct load_request *request;
+    const char *name;
+    struct source *source;
+    struct dump *dump;
+    struct load *load;
+    struct intake intake;
+    const char *checked_file; /* The file whose first object was looked at. */
+    uint64_t objects;         /* Handed to storage. */
+    uint64_t objects_before;  /* At the last line of progress. */
+    int64_t started_ms, progress_ms;
+};
+
+static int64_t now_ms(void)
+{
+    return clock_mono_us() / 1000;
+}
+
+/* --- serial files --- */
+
+enum err mirror_read_serial(const char *path, int64_t *serial, struct why *why)
+{
+    struct buf bytes = {0};
+    struct str text;
+    uint64_t number;
+    enum err rc = input_slurp(path, SERIAL_FILE_MAX, &bytes, why);
+
+    if (rc == ERR_OK ||
+        rc == ERR_LIMIT) { /* What is too long for a number is shown as what it is. */
+        text = str_trim(buf_str(&bytes));
+        rc = str_to_u64(text, INT32_MAX, &number);
+        if (rc == ERR_OK) {
+            *serial = (int64_t)number;
+        } else if (text.len == 0) {
+            rc = why_set(why, ERR_SYNTAX, "%s: is empty, expected a serial", path);
+        } else {
+            rc = why_set(why, ERR_SYNTAX, "%s: expected a serial from 0 to 2147483647, found %s",
+                         path, log_quote(str_sub(text, 0, 60)).text);
+        }
+    }
+    buf_free(&bytes);
+    return rc;
+}
+
+static enum err first_serial(const struct load_request *request, int64_t *serial, struct why *why)
+{
+    *serial = request->serial;
+    if (request->serial_file != NULL) {
+        return mirror_read_serial(request->serial_file, serial, why);
+    }
+    if (*serial > INT32_MAX) {
+        return why_set(why, ERR_SYNTAX, "serial %lld: allowed is 0 to 2147483647",
+                       (long long)*serial);
+    }
+    return ERR_OK;
+}
+
+/* Dump and serial are published one after the other: around midnight they may not belong together.
+ */
+static void compare_serial_again(const struct loading *l, int64_t first)
+{
+    int64_t again;
+    struct why why;
+
+    if (l->request->serial_file == NULL) {
+        return;
+    }
+    if (mirror_read_serial(l->request->serial_file, &again, &why) != ERR_OK) {
+        log_warn(LOG_LOADER, "%s: the serial file was fine before the load and is not now: %s",
+                 l->name, why.text);
+    } else if (again != first) {
+        log_warn(LOG_LOADER,
+                 "%s: the serial file changed during the load, its first content is used: "
+                 "serial=%lld now=%lld",
+                 l->name, (long long)first, (long long)again);
+    }
+}
+
+/* --- progress --- */
+
+static void say_progress(struct loading *l, int64_t now)
+{
+    double fraction = dump_fraction(l->dump);
+    int64_t elapsed = now - l->started_ms, since = now - l->progress_ms;
+    int64_t left_s = fraction > 0 ? (int64_t)(elapsed * (1 - fraction) / fraction / 1000) : 0;
+    char line[300];
+
+    snprintf(
+        line, sizeof(line), "%s: %llu objects, %lld objects/s, %d%%, %lld min %02lld s left",
+        l->name, (unsigned long long)l->objects,
+        (long long)((int64_t)(l->objects - l->objects_before) * 1000 / (since > 0 ? since : 1)),
+        (int)(fraction * 100), (long long)(left_s / 60), (long long)(left_s % 60));
+    log_info(LOG_LOADER, "%s", line);
+    if (l->request->on_progress != NULL) {
+        l->request->on_progress(l->request->context, line);
+    }
+    l->progress_ms = now;
+    l->objects_before = l->objects;
+}
+
+static bool is_cancelled(const struct loading *l)
+{
+    return l->request->cancel != NULL &&
+           atomic_load_explicit(l->request->cancel, memory_order_relaxed);
+}
+
+/* --- objects --- */
+
+/* The next object; the first one of each file has to look like one. ERR_NOT_FOUND at the end. */
+static enum err next_object(struct loading *l, struct str *raw, struct why *why)
+{
+    enum err rc = dump_next(l->dump, raw, why);
+
+    if (rc == ERR_OK && l->checked_file != dump_file(l->dump)) {
+        l->checked_file = dump_file(l->dump);
+        if (!intake_looks_like_object(*raw)) {
+            return why_set(why, ERR_SYNTAX, "%s: is no registry dump: its first object begins %s",
+                           l->checked_file, log_quote(str_sub(*raw, 0, 60)).text);
+        }
+    }
+    return rc;
+}
+
+static enum err add_object(struct loading *l, struct str raw, struct why *why)
+{
+    struct str text;
+
+    if (intake_text(&l->intake, raw, dump_file(l->dump), &text) == INTAKE_FOREIGN) {
+        return ERR_OK;
+    }
+    l->objects++;
+    return load_add(l->load, text, dump_fraction(l->dump), why);
+}
+
+/* All objects, the first of which was read before. */
+static enum err add_objects(struct loading *l, struct str raw, struct why *why)
+{
+    enum err rc = ERR_OK;
+
+    for (uint64_t n = 1; rc == ERR_OK; n++) {
+        rc = add_object(l, raw, why);
+        if (rc == ERR_OK) {
+            rc = next_object(l, &raw, why);
+        }
+        if (n % LOOK_EVERY == 0) {
+            int64_t now = now_ms();
+
+            if (is_cancelled(l)) {
+                return why_set(why, ERR_STOPPED, "%s: the load was stopped after %llu objects",
+                               l->name, (unsigned long long)l->objects);
+            }
+            if (now - l->progress_ms >= PROGRESS_MS) {
+                say_progress(l, now);
+            }
+        }
+    }
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+static void say_result(const struct loading *l, const struct load_report *report, int64_t serial)
+{
+    int64_t ms = now_ms() - l->started_ms;
+
+    log_info(LOG_LOADER,
+             "%s: %s serial=%lld objects=%llu added=%llu changed=%llu removed=%llu unchanged=%llu "
+             "duplicates=%llu rejected=%llu foreign=%llu recoded=%llu tombstones=%llu ms=%lld",
+             l->name, report->by_difference ? "reloaded by difference" : "loaded",
+             (long long)serial, (unsigned long long)report->objects,
+             (unsigned long long)report->added, (unsigned long long)report->changed,
+             (unsigned long long)report->removed, (unsigned long long)report->unchanged,
+             (unsigned long long)report->duplicates, (unsigned long long)report->rejected,
+             (unsigned long long)l->intake.foreign, (unsigned long long)l->intake.recoded,
+             (unsigned long long)dump_tombstones(l->dump), (long long)ms);
+}
+
+static enum err load_objects(struct loading *l, int64_t serial, struct str first,
+                             struct load_report *report, struct why *why)
+{
+    const struct load_options options = {
+        .serial = serial, .force = l->request->force, .bytes = dump_estimate(l->dump)};
+    enum err rc = load_begin(l->source, &options, &l->load, why);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = add_objects(l, first, why);
+    if (rc == ERR_OK && l->objects == 0) {
+        rc = why_set(why, ERR_SYNTAX, "%s: no object of source %s among %llu objects of the dump",
+                     l->name, l->intake.upstream, (unsigned long long)l->intake.foreign);
+    }
+    if (rc != ERR_OK) {
+        load_abort(l->load);
+        return rc;
+    }
+    say_progress(l, now_ms());
+    compare_serial_again(l, serial);
+    rc = load_finish(l->load, report, why);
+    if (rc == ERR_OK) {
+        say_result(l, report, serial);
+    }
+    return rc;
+}
+
+enum err mirror_load(struct source *source, const struct load_request *request,
+                     struct load_report *report, struct why *why)
+{
+    int64_t now = now_ms();
+    struct loading l = {
+        .request = request,
+        .name = source_name(source),
+        .source = source,
+        .intake = {.mirror = source_name(source), .charset = request->charset},
+        .started_ms = now,
+        .progress_ms = now,
+    };
+    int64_t serial;
+    struct str first;
+    enum err rc;
+
+    /* The main source may hold a twin (NONAUTH) besides; a mirror is of one source. */
+    if (source_kind(source) == SOURCE_MIRROR) {
+        l.intake.upstream = source_upstream(source);
+    }
+    if ((rc = first_serial(request, &serial, why)) != ERR_OK ||
+        (rc = dump_open(request->files, request->file_count, request->max_object, &l.dump, why)) !=
+            ERR_OK) {
+        return rc;
+    }
+    rc = next_object(&l, &first, why);
+    if (rc == ERR_NOT_FOUND) {
+        rc = why_set(why, ERR_SYNTAX, "%s: no objects in %s%s", l.name, dump_file(l.dump),
+                     request->file_count > 1 ? " and the files before it" : "");
+    } else if (rc == ERR_OK) {
+        log_info(LOG_LOADER, "%s: loading files=%zu text=%lluMB serial=%lld", l.name,
+                 request->file_count, (unsigned long long)(dump_estimate(l.dump) >> 20),
+                 (long long)serial);
+        rc = load_objects(&l, serial, first, report, why);
+    }
+    dump_close(l.dump);
+    intake_fini(&l.intake);
+    return rc;
+}

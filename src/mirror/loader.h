@@ -1,0 +1,40 @@
+/*
+ * Loading a dump into a source, on the caller's thread (a load takes its time: give it one).
+ *
+ * Input that cannot be right is refused before anything is touched: missing files, a serial file
+ * that holds no number, a page of HTML in place of a dump. Whatever fails later leaves the old
+ * state, as storage's loads are atomic.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "rpsl/charset.h"
+#include "storage/source.h"
+
+struct load_request {
+    const char *const *files; /**< Plain or gzip, told by content; paths or file:// URLs. */
+    size_t file_count;
+    int64_t serial;          /**< The dump's serial; -1: none, or in serial_file. */
+    const char *serial_file; /**< Such as RIPE.CURRENTSERIAL; NULL: none. Read before the dump, and
+                                again behind it. */
+    enum charset charset;
+    size_t max_object;         /**< mirror.max.object.size */
+    bool force;                /**< See load_options.force. */
+    const atomic_bool *cancel; /**< Looked at all the time; ERR_STOPPED follows. May be NULL. */
+    /** Called with each line of progress that is logged, on the loading thread; may be NULL. */
+    void (*on_progress)(void *context, const char *line);
+    void *context;
+};
+
+/**
+ * Load, logging progress at least every 5 seconds and the counts at the end.
+ * @return ERR_OK; ERR_SYNTAX for input that is no dump or serial; ERR_IO, ERR_CORRUPT, ERR_LIMIT of
+ * the files; ERR_STOPPED; others of load_begin(), load_add() and load_finish(). why is a whole
+ * sentence.
+ */
+enum err mirror_load(struct source *source, const struct load_request *request,
+                     struct load_report *report, struct why *why) MUST_CHECK;
+
+/** Read a serial file: one decimal number, blanks and line ends around it allowed. */
+enum err mirror_read_serial(const char *path, int64_t *serial, struct why *why) MUST_CHECK;

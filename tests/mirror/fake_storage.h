@@ -1,0 +1,30 @@
+/*
+ * A storage that remembers what it was told, linked in place of libstorage.a: committed operations
+ * as lines of text, a position, and failures on demand.
+ */
+#pragma once
+
+#include "storage/source.h"
+
+struct fake_storage {
+    struct buf committed; /**< "add 11 [person: A/source: R/]\n" per operation, LF shown as `/`. */
+    int64_t applied, hw;
+    bool position_known, read_only;
+    int commits;             /**< Transactions that succeeded. */
+    int begun;               /**< Batches and loads open now: 0 when all is well. */
+    enum err next_commit[8]; /**< Results of the next commits; ERR_OK and beyond: success. */
+    size_t next_commit_count;
+    enum err sync_result;
+    bool sync_changed;
+    int syncs;
+    size_t
+        packet_limit; /**< Texts longer than this cannot be committed (ERR_SQL_PACKET); 0: none. */
+    char state[64], error[300]; /**< Of source_note_state(). */
+    struct load_options load_options;
+    enum err load_finish_result;
+    int loads; /**< Loads that succeeded. */
+};
+extern struct fake_storage fake;
+/** The one source: RIPE-GRS of RIPE. */
+struct source *fake_source(void);
+void fake_storage_reset(int64_t position);
