@@ -122,7 +122,7 @@ struct str rpsl_canonical_key(enum rpsl_class class, struct str text, struct are
     if (class == CLASS_DOMAIN) {
         return without_dots_behind(folded);
     }
-    if (!read_range(class, text, &range)) {
+    if (!read_range(class, folded, &range)) {
         return folded;
     }
     switch (class) {

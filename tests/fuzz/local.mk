@@ -4,7 +4,9 @@
 FUZZ_TARGETS = \
     tests/fuzz/conf_fuzz \
     tests/fuzz/dump_fuzz \
-    tests/fuzz/nrtm_fuzz
+    tests/fuzz/ip_fuzz \
+    tests/fuzz/nrtm_fuzz \
+    tests/fuzz/object_fuzz
 FUZZ_SECONDS = 60
 EXTRA_DIST += tests/fuzz/seeds
 
@@ -35,3 +37,9 @@ tests_fuzz_dump_fuzz_LDADD = $(FUZZ_LINK) libmirror.a $(LINK_BASE) $(ZLIB_LIBS)
 
 tests_fuzz_nrtm_fuzz_SOURCES = tests/fuzz/nrtm_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_nrtm_fuzz_LDADD = $(FUZZ_LINK) libmirror.a $(LINK_BASE)
+
+tests_fuzz_ip_fuzz_SOURCES = tests/fuzz/ip_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_ip_fuzz_LDADD = $(FUZZ_LINK) $(LINK_RPSL)
+
+tests_fuzz_object_fuzz_SOURCES = tests/fuzz/object_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_object_fuzz_LDADD = $(FUZZ_LINK) $(LINK_RPSL)
