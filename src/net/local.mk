@@ -1,3 +1,10 @@
 noinst_LIBRARIES += libnet.a
 libnet_a_CFLAGS = $(AM_CFLAGS)
-libnet_a_SOURCES =
+libnet_a_SOURCES = \
+    src/net/conn.c src/net/conn.h \
+    src/net/connect.c \
+    src/net/internal.h \
+    src/net/limits.c \
+    src/net/listener.c src/net/listener.h \
+    src/net/loop.c src/net/loop.h \
+    src/net/socket.c

@@ -1,0 +1,832 @@
+/*
+ * Connections. Every event ends in conn_run(), which lets a connection do its next steps until it
+ * has to wait: pump a slice of the answer in progress, or deliver the next line. Output is sent
+ * when it has done them, so that pipelined lines leave in one write. What takes longer than a slice
+ * waits for its next turn in a queue that is served once per iteration of the loop, between polls
+ * that do not sleep.
+ *
+ * The common case, a line that is answered at once, costs one read, one write and nothing else:
+ * buffers are lent by the loop, and the timer is not touched but looks at time stamps when it
+ * fires.
+ *
+ * The owner may close a connection inside any callback. While conn_run() is at work the memory
+ * stays until it is left (is_closed tells it); so only conn_run() and conn_close() free
+ * connections.
+ *
+ * After the last byte was sent the socket lingers a moment, its owner gone: closing a socket with
+ * unread input would reset it, and the peer might lose what it has not read yet.
+ */
+#include "net/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "net/internal.h"
+
+#define READ_BYTES           ((size_t)64 << 10)
+#define MAX_SPARE_BYTES      ((size_t)512 << 10)
+#define DEFAULT_OUTPUT_PAUSE ((size_t)256 << 10)
+#define SLICE_US             200  /* A connection with many lines yields after this long. */
+#define ROUND_US             2000 /* And all that wait for a turn, to let events in. */
+#define STEPS_PER_CLOCK_LOOK 8
+#define LINGER_S             2.0
+#define FIRST_LINE_GRACE_S   1.0 /* When finishing, for a client that has just connected. */
+
+static const char telnet_interrupt[] = "\xff\xf4\xff\xfd\x06";
+#define TELNET_INTERRUPT_BYTES (sizeof(telnet_interrupt) - 1)
+
+struct conn {
+    struct loop *loop;
+    const struct conn_handler *handler;
+    void *context;
+    struct conn_limits limits;
+    struct net_limits *counts;
+
+    int fd;
+    struct ev_io readable, writable;
+    struct ev_timer timer;
+    double timer_due;
+
+    struct buf in;
+    size_t in_start; /* Delivered so far. */
+    size_t scanned;  /* Bytes behind in_start known to hold no delimiter. */
+    struct buf out;
+    size_t out_start; /* Sent so far. */
+    double waiting_since, sending_since;
+
+    const char *close_reason; /* Of is_closing and is_broken. */
+    bool is_answering;
+    bool is_closing; /* After the flush. */
+    bool is_broken;  /* The socket failed. */
+    bool is_paused;
+    bool is_eof, is_eof_told;
+    bool has_had_line;
+    bool is_lingering; /* The owner was told that it closed. */
+    bool is_running;   /* In conn_run(). */
+    bool is_closed;    /* To be freed when conn_run() is left. */
+    bool waits_for_turn;
+
+    struct conn *next, **link;            /* All of the loop. */
+    struct conn *turn_next, *turn_before; /* Those that wait for a turn. */
+
+    struct sockaddr_storage peer;
+    char peer_text[ADDRESS_TEXT_BYTES];
+};
+
+enum step {
+    STEP_AGAIN, /* There may be more to do. */
+    STEP_WAIT,  /* Nothing to do before an event. */
+    STEP_YIELD, /* More to do, but it is the others' turn. */
+};
+
+static const struct conn_handler no_handler;
+
+static void conn_run(struct conn *conn);
+
+/* --- buffers lent by the loop --- */
+
+static void borrow_buffer(struct buf *buf, struct buf *spare)
+{
+    if (buf->at == NULL) {
+        *buf = *spare;
+        *spare = (struct buf){0};
+    }
+}
+
+static void give_buffer_back(struct buf *buf, struct buf *spare)
+{
+    if (spare->at != NULL || buf->cap > MAX_SPARE_BYTES) {
+        buf_free(buf);
+        return;
+    }
+    *spare = *buf;
+    buf_clear(spare);
+    *buf = (struct buf){0};
+}
+
+/* Between events a connection holds what is not delivered yet, and no more. */
+static void settle_input(struct conn *conn)
+{
+    struct buf *spare = &conn->loop->conns.spare_input;
+    struct buf rest = {0};
+
+    if (conn->in_start == conn->in.len) {
+        if (conn->in.at != NULL) {
+            give_buffer_back(&conn->in, spare);
+        }
+    } else if (conn->in.len - conn->in_start < conn->in.cap / 4) {
+        buf_add(&rest, conn->in.at + conn->in_start, conn->in.len - conn->in_start);
+        give_buffer_back(&conn->in, spare);
+        conn->in = rest;
+    } else {
+        buf_drop(&conn->in, conn->in_start);
+    }
+    conn->in_start = 0;
+}
+
+/* --- turns --- */
+
+static void wait_for_turn(struct conn *conn)
+{
+    struct conn_group *group = &conn->loop->conns;
+
+    if (conn->waits_for_turn || conn->is_running) {
+        return;
+    }
+    conn->waits_for_turn = true;
+    conn->turn_next = NULL;
+    conn->turn_before = group->turn_last;
+    if (group->turn_last != NULL) {
+        group->turn_last->turn_next = conn;
+    } else {
+        group->turn_first = conn;
+        ev_prepare_start(conn->loop->ev, &group->turns);
+        ev_idle_start(conn->loop->ev, &group->no_sleep);
+    }
+    group->turn_last = conn;
+}
+
+static void leave_turns(struct conn *conn)
+{
+    struct conn_group *group = &conn->loop->conns;
+
+    if (!conn->waits_for_turn) {
+        return;
+    }
+    conn->waits_for_turn = false;
+    if (conn->turn_before != NULL) {
+        conn->turn_before->turn_next = conn->turn_next;
+    } else {
+        group->turn_first = conn->turn_next;
+    }
+    if (conn->turn_next != NULL) {
+        conn->turn_next->turn_before = conn->turn_before;
+    } else {
+        group->turn_last = conn->turn_before;
+    }
+    if (group->turn_first == NULL) {
+        ev_prepare_stop(conn->loop->ev, &group->turns);
+        ev_idle_stop(conn->loop->ev, &group->no_sleep);
+    }
+}
+
+static void on_turns(struct ev_loop *ev, struct ev_prepare *w, int revents)
+{
+    struct conn_group *group = w->data;
+    struct conn *last = group->turn_last, *conn;
+    int64_t until_us = clock_mono_us() + ROUND_US;
+
+    do {
+        conn = group->turn_first;
+        leave_turns(conn);
+        conn_run(conn);
+        /* `last` may be gone by now: then the time or the queue ends the round. */
+    } while (conn != last && group->turn_first != NULL && clock_mono_us() < until_us);
+}
+
+static void on_no_sleep(struct ev_loop *ev, struct ev_idle *w, int revents)
+{
+}
+
+/* --- output --- */
+
+size_t conn_unsent(const struct conn *conn)
+{
+    return conn->out.len - conn->out_start;
+}
+
+static bool is_output_full(const struct conn *conn)
+{
+    return conn_unsent(conn) >= conn->limits.output_pause;
+}
+
+static void set_broken(struct conn *conn, const char *reason)
+{
+    conn->is_broken = true;
+    conn->close_reason = reason;
+}
+
+static void all_sent(struct conn *conn)
+{
+    conn->out_start = 0;
+    give_buffer_back(&conn->out, &conn->loop->conns.spare_output);
+    if (ev_is_active(&conn->writable)) {
+        ev_io_stop(conn->loop->ev, &conn->writable);
+        conn->waiting_since = ev_now(conn->loop->ev);
+    }
+}
+
+/* One write. What the socket does not take waits for on_writable(). */
+static void send_some(struct conn *conn)
+{
+    ssize_t sent = send(conn->fd, conn->out.at + conn->out_start, conn_unsent(conn), MSG_NOSIGNAL);
+
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+        set_broken(conn, "peer");
+        return;
+    }
+    if (sent > 0) {
+        conn->out_start += (size_t)sent;
+        conn->sending_since = ev_now(conn->loop->ev);
+    }
+    if (conn_unsent(conn) == 0) {
+        all_sent(conn);
+        return;
+    }
+    if (!ev_is_active(&conn->writable)) {
+        conn->sending_since = ev_now(conn->loop->ev);
+        ev_io_start(conn->loop->ev, &conn->writable);
+    }
+    if (conn->out_start >= conn->out.len / 2) {
+        buf_drop(&conn->out, conn->out_start);
+        conn->out_start = 0;
+    }
+}
+
+static void flush(struct conn *conn)
+{
+    if (conn_unsent(conn) > 0 && !ev_is_active(&conn->writable) && !conn->is_broken) {
+        send_some(conn);
+    }
+}
+
+/* --- the timer --- */
+
+/* @return When the connection has waited too long; 0 when it need not end. */
+static double deadline(const struct conn *conn)
+{
+    double grace = conn->waiting_since + FIRST_LINE_GRACE_S, due = 0;
+
+    if (conn->is_lingering) {
+        return conn->waiting_since + LINGER_S;
+    }
+    if (conn_unsent(conn) > 0) {
+        return conn->limits.write_timeout_s > 0 ? conn->sending_since + conn->limits.write_timeout_s
+                                                : 0;
+    }
+    if (conn->is_answering || conn->waits_for_turn || conn->is_paused || conn->is_eof) {
+        return 0;
+    }
+    if (conn->limits.read_timeout_s > 0) {
+        due = conn->waiting_since + conn->limits.read_timeout_s;
+    }
+    return conn->loop->conns.is_finishing && (due == 0 || due > grace) ? grace : due;
+}
+
+/* See that the timer fires at the deadline or before; it finds out by itself when it was too early.
+ */
+static void arm_timer(struct conn *conn)
+{
+    struct ev_loop *ev = conn->loop->ev;
+    double due = deadline(conn);
+
+    if (due == 0 || (ev_is_active(&conn->timer) && conn->timer_due <= due)) {
+        return;
+    }
+    ev_timer_stop(ev, &conn->timer);
+    ev_timer_set(&conn->timer, due > ev_now(ev) ? due - ev_now(ev) : 0, 0);
+    ev_timer_start(ev, &conn->timer);
+    conn->timer_due = due;
+}
+
+/* --- the end --- */
+
+static void destroy(struct conn *conn)
+{
+    struct ev_loop *ev = conn->loop->ev;
+
+    leave_turns(conn);
+    ev_io_stop(ev, &conn->readable);
+    ev_io_stop(ev, &conn->writable);
+    ev_timer_stop(ev, &conn->timer);
+    close(conn->fd);
+    *conn->link = conn->next;
+    if (conn->next != NULL) {
+        conn->next->link = conn->link;
+    }
+    buf_free(&conn->in);
+    buf_free(&conn->out);
+    free(conn);
+}
+
+/* The owner's and the counts' part of closing: from here on the connection is ours alone. */
+static void tell_closed(struct conn *conn, const char *reason)
+{
+    const struct conn_handler *handler = conn->handler;
+
+    conn->handler = &no_handler;
+    if (handler->on_close != NULL) {
+        handler->on_close(conn, reason);
+    }
+    if (conn->counts != NULL) {
+        net_limits_leave(conn->counts, &conn->peer);
+    }
+    conn->loop->conns.count--;
+}
+
+void conn_close(struct conn *conn, const char *reason)
+{
+    if (conn->is_closed) {
+        return; /* From within on_close. */
+    }
+    conn->is_closed = true;
+    if (!conn->is_lingering) {
+        tell_closed(conn, reason);
+    }
+    if (!conn->is_running) {
+        destroy(conn);
+    }
+}
+
+static void linger(struct conn *conn)
+{
+    struct ev_loop *ev = conn->loop->ev;
+
+    conn->is_lingering = true;
+    tell_closed(conn, conn->close_reason);
+    conn->waiting_since = ev_now(ev);
+    shutdown(conn->fd, SHUT_WR);
+    leave_turns(conn);
+    buf_free(&conn->in);
+    conn->in_start = 0;
+    ev_io_start(ev, &conn->readable);
+}
+
+void conn_close_after_flush(struct conn *conn, const char *reason)
+{
+    if (conn->is_closing || conn->is_broken) {
+        return;
+    }
+    conn->is_closing = true;
+    conn->close_reason = reason;
+    wait_for_turn(conn);
+}
+
+/* --- input --- */
+
+static struct str undelivered(const struct conn *conn)
+{
+    return str_sub(buf_str(&conn->in), conn->in_start, conn->in.len);
+}
+
+static void consume(struct conn *conn, size_t count)
+{
+    conn->in_start += count;
+    conn->scanned = 0;
+}
+
+static bool wants_input(const struct conn *conn)
+{
+    return !conn->is_eof && !conn->is_paused && !conn->is_answering && !conn->is_closing &&
+           !conn->waits_for_turn && !is_output_full(conn);
+}
+
+/* @return Length of the line at the start of bytes; its delimiter's in *delimiter, 0 when there is
+ * none. */
+static size_t find_line_end(const struct conn *conn, struct str bytes, size_t *delimiter)
+{
+    size_t newline = str_find(bytes, '\n', conn->scanned);
+    const char *interrupt = NULL;
+
+    if (conn->limits.telnet_interrupt && newline > 0) {
+        /* An interrupt may have begun at the end of the bytes seen before. */
+        size_t from = conn->scanned < TELNET_INTERRUPT_BYTES
+                          ? 0
+                          : conn->scanned - (TELNET_INTERRUPT_BYTES - 1);
+
+        interrupt =
+            memmem(bytes.at + from, newline - from, telnet_interrupt, TELNET_INTERRUPT_BYTES);
+    }
+    if (interrupt != NULL) {
+        *delimiter = TELNET_INTERRUPT_BYTES;
+        return (size_t)(interrupt - bytes.at);
+    }
+    *delimiter = newline < bytes.len ? 1 : 0;
+    return newline;
+}
+
+static enum step refuse_long_line(struct conn *conn)
+{
+    if (conn->handler->on_line_too_long != NULL) {
+        conn->handler->on_line_too_long(conn);
+    }
+    if (!conn->is_closed) {
+        conn_close_after_flush(conn, "line too long");
+    }
+    return STEP_AGAIN;
+}
+
+static bool is_too_long(const struct conn *conn, size_t len)
+{
+    return conn->limits.max_line > 0 && len > conn->limits.max_line;
+}
+
+/* @return STEP_WAIT when there is no whole line. */
+static enum step deliver_line(struct conn *conn, struct str bytes)
+{
+    size_t delimiter, len = find_line_end(conn, bytes, &delimiter);
+
+    if (is_too_long(conn, len)) {
+        return refuse_long_line(conn);
+    }
+    if (delimiter == 0) {
+        conn->scanned = bytes.len;
+        return STEP_WAIT;
+    }
+    consume(conn, len + delimiter);
+    conn->has_had_line = true;
+    conn->handler->on_line(conn, str_sub(bytes, 0, len));
+    return STEP_AGAIN;
+}
+
+/* @return STEP_WAIT when the owner takes nothing of it. */
+static enum step deliver_bytes(struct conn *conn, struct str bytes)
+{
+    size_t taken = bytes.len;
+
+    if (conn->handler->on_bytes != NULL) {
+        conn->has_had_line = true;
+        taken = conn->handler->on_bytes(conn, bytes);
+    }
+    if (conn->is_closed) {
+        return STEP_WAIT;
+    }
+    consume(conn, taken);
+    if (taken == 0 && is_too_long(conn, bytes.len)) {
+        return refuse_long_line(conn);
+    }
+    return taken > 0 ? STEP_AGAIN : STEP_WAIT;
+}
+
+static enum step deliver_eof(struct conn *conn)
+{
+    struct str rest = undelivered(conn);
+
+    conn->is_eof_told = true;
+    consume(conn, rest.len);
+    if (conn->handler->on_eof == NULL) {
+        conn_close_after_flush(conn, "peer");
+    } else {
+        conn->handler->on_eof(conn, rest);
+    }
+    return STEP_AGAIN;
+}
+
+static enum step deliver_input(struct conn *conn)
+{
+    struct str bytes = undelivered(conn);
+    enum step step = STEP_WAIT;
+
+    if (conn->is_paused) {
+        return STEP_WAIT;
+    }
+    if (bytes.len > 0) {
+        step =
+            conn->handler->on_line != NULL ? deliver_line(conn, bytes) : deliver_bytes(conn, bytes);
+    }
+    if (step == STEP_WAIT && !conn->is_closed && conn->is_eof && !conn->is_eof_told) {
+        step = deliver_eof(conn);
+    }
+    return step;
+}
+
+/* --- running --- */
+
+static enum step pump_slice(struct conn *conn)
+{
+    enum conn_pump outcome = conn->handler->pump(conn);
+
+    if (conn->is_closed) {
+        return STEP_WAIT;
+    }
+    if (outcome == CONN_MORE) {
+        return STEP_YIELD;
+    }
+    conn->is_answering = false;
+    conn->waiting_since = ev_now(conn->loop->ev);
+    if (outcome == CONN_DONE_CLOSE) {
+        conn_close_after_flush(conn, "answered");
+    }
+    return STEP_AGAIN;
+}
+
+static enum step next_step(struct conn *conn)
+{
+    if (conn->is_closed) {
+        return STEP_WAIT;
+    }
+    if (is_output_full(conn)) {
+        flush(conn);
+    }
+    if (conn->is_broken || is_output_full(conn)) {
+        return STEP_WAIT;
+    }
+    if (conn->is_answering) {
+        return pump_slice(conn);
+    }
+    return conn->is_closing ? STEP_WAIT : deliver_input(conn);
+}
+
+static enum step run_slice(struct conn *conn)
+{
+    int64_t started_us = 0;
+    enum step step;
+
+    for (int steps = 1; (step = next_step(conn)) == STEP_AGAIN; steps++) {
+        if (steps % STEPS_PER_CLOCK_LOOK != 0) {
+            continue;
+        }
+        if (started_us == 0) {
+            started_us = clock_mono_us();
+        } else if (clock_mono_us() - started_us > SLICE_US) {
+            return STEP_YIELD;
+        }
+    }
+    return step;
+}
+
+/* When finishing, a connection ends where it would wait for more input. */
+static bool is_finished(const struct conn *conn)
+{
+    return conn->loop->conns.is_finishing && !conn->is_answering && !conn->is_closing &&
+           (conn->has_had_line || conn->is_eof);
+}
+
+static bool is_ready_to_close(const struct conn *conn)
+{
+    return conn->is_closing && !conn->is_answering && conn_unsent(conn) == 0;
+}
+
+/* Send, and leave the connection so that the right event comes next. */
+static void settle(struct conn *conn, enum step step)
+{
+    flush(conn);
+    if (step == STEP_WAIT && is_finished(conn)) {
+        conn_close_after_flush(conn, "shutdown");
+    }
+    if (conn->is_broken || (is_ready_to_close(conn) && conn->is_eof)) {
+        conn_close(conn, conn->close_reason);
+    } else if (is_ready_to_close(conn)) {
+        linger(conn);
+    } else {
+        settle_input(conn);
+    }
+}
+
+static void conn_run(struct conn *conn)
+{
+    enum step step;
+
+    leave_turns(conn);
+    conn->is_running = true;
+    step = run_slice(conn);
+    if (!conn->is_closed && !conn->is_lingering) {
+        settle(conn, step);
+    }
+    conn->is_running = false;
+    if (conn->is_closed) {
+        destroy(conn);
+        return;
+    }
+    if (step == STEP_YIELD && !conn->is_lingering && !is_output_full(conn)) {
+        wait_for_turn(conn);
+    }
+    if (!ev_is_active(&conn->readable) && wants_input(conn)) {
+        ev_io_start(conn->loop->ev, &conn->readable);
+    }
+    arm_timer(conn);
+}
+
+/* --- events --- */
+
+static void fill_input(struct conn *conn)
+{
+    ssize_t got;
+
+    borrow_buffer(&conn->in, &conn->loop->conns.spare_input);
+    buf_reserve(&conn->in, READ_BYTES);
+    got = recv(conn->fd, conn->in.at + conn->in.len, READ_BYTES, 0);
+    if (got > 0) {
+        conn->in.len += (size_t)got;
+        conn->waiting_since = ev_now(conn->loop->ev);
+    } else if (got == 0) {
+        conn->is_eof = true;
+        ev_io_stop(conn->loop->ev, &conn->readable);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        set_broken(conn, "peer");
+    }
+}
+
+/* Throw away what the peer sends until it has seen that we closed. */
+static void drain_input(struct conn *conn)
+{
+    struct buf *scratch = &conn->loop->conns.spare_input;
+    ssize_t got;
+
+    buf_reserve(scratch, READ_BYTES);
+    got = recv(conn->fd, scratch->at, READ_BYTES, 0);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        conn_close(conn, NULL);
+    }
+}
+
+static void on_readable(struct ev_loop *ev, struct ev_io *w, int revents)
+{
+    struct conn *conn = w->data;
+
+    if (conn->is_lingering) {
+        drain_input(conn);
+        return;
+    }
+    if (!wants_input(conn)) {
+        ev_io_stop(ev, w); /* Not before it matters: most answers are complete at once. */
+        return;
+    }
+    fill_input(conn);
+    conn_run(conn);
+}
+
+static void on_writable(struct ev_loop *ev, struct ev_io *w, int revents)
+{
+    struct conn *conn = w->data;
+
+    send_some(conn);
+    if (conn->is_broken || !is_output_full(conn)) {
+        conn_run(conn);
+    }
+}
+
+static void on_too_late(struct conn *conn)
+{
+    if (conn->is_lingering) {
+        conn_close(conn, NULL);
+    } else if (conn_unsent(conn) > 0) {
+        conn_close(conn, "write time-out");
+    } else if (conn->loop->conns.is_finishing) {
+        conn_close(conn, "shutdown");
+    } else if (conn->handler->on_idle == NULL) {
+        conn_close(conn, "idle");
+    } else {
+        conn->is_running = true;
+        conn->waiting_since = ev_now(conn->loop->ev);
+        conn->handler->on_idle(conn);
+        conn_run(conn);
+    }
+}
+
+static void on_timer(struct ev_loop *ev, struct ev_timer *w, int revents)
+{
+    struct conn *conn = w->data;
+    double due = deadline(conn);
+
+    if (due == 0 || due > ev_now(ev)) {
+        arm_timer(conn);
+        return;
+    }
+    on_too_late(conn);
+}
+
+/* --- making and using them --- */
+
+struct conn *conn_new(struct loop *loop, int fd, const struct sockaddr_storage *peer,
+                      const struct conn_limits *limits, struct net_limits *counts)
+{
+    struct conn_group *group = &loop->conns;
+    struct conn *conn = calloc(1, sizeof(*conn));
+
+    if (conn == NULL) {
+        abort();
+    }
+    conn->loop = loop;
+    conn->handler = &no_handler;
+    conn->limits = *limits;
+    if (conn->limits.output_pause == 0) {
+        conn->limits.output_pause = DEFAULT_OUTPUT_PAUSE;
+    }
+    conn->counts = counts;
+    conn->fd = fd;
+    conn->peer = *peer;
+    address_text(peer, conn->peer_text);
+    conn->waiting_since = ev_now(loop->ev);
+    ev_io_init(&conn->readable, on_readable, fd, EV_READ);
+    ev_io_init(&conn->writable, on_writable, fd, EV_WRITE);
+    ev_timer_init(&conn->timer, on_timer, 0, 0);
+    conn->readable.data = conn->writable.data = conn->timer.data = conn;
+
+    conn->link = &group->first;
+    conn->next = group->first;
+    if (conn->next != NULL) {
+        conn->next->link = &conn->next;
+    }
+    group->first = conn;
+    group->count++;
+    conn->is_running = true; /* Until conn_start(). */
+    return conn;
+}
+
+void conn_start(struct conn *conn)
+{
+    conn_run(conn);
+}
+
+void conn_group_init(struct loop *loop)
+{
+    ev_prepare_init(&loop->conns.turns, on_turns);
+    ev_idle_init(&loop->conns.no_sleep, on_no_sleep);
+    loop->conns.turns.data = &loop->conns;
+}
+
+void conn_group_fini(struct loop *loop)
+{
+    while (loop->conns.first != NULL) {
+        conn_close(loop->conns.first, "shutdown");
+    }
+    buf_free(&loop->conns.spare_input);
+    buf_free(&loop->conns.spare_output);
+}
+
+void conn_finish_all(struct loop *loop)
+{
+    loop->conns.is_finishing = true;
+    for (struct conn *conn = loop->conns.first; conn != NULL; conn = conn->next) {
+        if (conn->is_lingering) {
+            continue;
+        }
+        if (wants_input(conn)) {
+            fill_input(conn); /* What has arrived is still answered. */
+        }
+        wait_for_turn(conn);
+    }
+}
+
+size_t conn_count(const struct loop *loop)
+{
+    return loop->conns.count;
+}
+
+void conn_set_handler(struct conn *conn, const struct conn_handler *handler, void *context)
+{
+    conn->handler = handler;
+    conn->context = context;
+}
+
+void *conn_context(const struct conn *conn)
+{
+    return conn->context;
+}
+
+struct loop *conn_loop(const struct conn *conn)
+{
+    return conn->loop;
+}
+
+const char *conn_peer(const struct conn *conn)
+{
+    return conn->peer_text;
+}
+
+const struct sockaddr_storage *conn_peer_address(const struct conn *conn)
+{
+    return &conn->peer;
+}
+
+struct buf *conn_output(struct conn *conn)
+{
+    borrow_buffer(&conn->out, &conn->loop->conns.spare_output);
+    return &conn->out;
+}
+
+void conn_flush(struct conn *conn)
+{
+    if (conn->is_running) {
+        return; /* Sent when the callback returns. */
+    }
+    flush(conn);
+    if (conn->is_broken) {
+        wait_for_turn(conn);
+    }
+    arm_timer(conn);
+}
+
+void conn_answer(struct conn *conn)
+{
+    conn->is_answering = true;
+    wait_for_turn(conn);
+}
+
+bool conn_is_answering(const struct conn *conn)
+{
+    return conn->is_answering;
+}
+
+void conn_pause_input(struct conn *conn, bool pause)
+{
+    if (conn->is_paused && !pause) {
+        conn->waiting_since = ev_now(conn->loop->ev);
+        wait_for_turn(conn);
+    }
+    conn->is_paused = pause;
+}

@@ -1,0 +1,73 @@
+/*
+ * What the files of src/net share and nobody else sees.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "net/listener.h"
+
+/* --- the loop --- */
+
+/** The connections of a loop: all of them, those that wait for a turn, and buffers to lend. */
+struct conn_group {
+    struct conn *first;                   /**< All, through conn->next. */
+    struct conn *turn_first, *turn_last;  /**< Those with work that waits for its turn. */
+    struct ev_prepare turns;              /**< Active while somebody waits for a turn, ... */
+    struct ev_idle no_sleep;              /**< ... and so is this: poll without waiting. */
+    struct buf spare_input, spare_output; /**< Idle connections own no buffers. */
+    size_t count;
+    bool is_finishing;
+};
+
+struct loop {
+    struct ev_loop *ev;
+    char name[16];
+    pthread_t thread;
+    bool has_thread;
+
+    pthread_mutex_t lock; /**< For the queue of jobs. */
+    struct loop_job *first_job, *last_job;
+    struct ev_async door; /**< Rings when a job is posted, at a wake and at a stop. */
+    atomic_bool is_stopping;
+
+    struct ev_check iteration;
+    void (*hook)(void *context);
+    void *hook_context;
+
+    struct conn_group conns;
+};
+
+void conn_group_init(struct loop *loop);
+void conn_group_fini(struct loop *loop);
+/** Start a thread with all signals blocked: signals belong to the main thread. @return An errno, or
+ * 0. */
+int thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
+
+/* --- connections, from the side that makes them --- */
+
+/**
+ * Make a connection of a connected, non-blocking socket.
+ * @param fd      Moves to the connection.
+ * @param counts  Where its closing is counted; NULL: nowhere.
+ * @return The connection, idle until conn_start().
+ */
+struct conn *conn_new(struct loop *loop, int fd, const struct sockaddr_storage *peer,
+                      const struct conn_limits *limits, struct net_limits *counts);
+/** Set off: send what is in the output, start to read. To be called once, after the handler is set.
+ */
+void conn_start(struct conn *conn);
+
+/** Count a new connection. @return NET_OK when it was counted. */
+enum net_refusal net_limits_enter(struct net_limits *limits, const struct sockaddr_storage *peer);
+void net_limits_leave(struct net_limits *limits, const struct sockaddr_storage *peer);
+
+/* --- sockets --- */
+
+#define ADDRESS_TEXT_BYTES 64
+
+/** Numeric text of an address without port. */
+void address_text(const struct sockaddr_storage *address, char text[ADDRESS_TEXT_BYTES]);
+/** Keepalive as configured, and TCP_NODELAY: answers leave in whole writes. */
+void socket_set_options(int fd, const struct net_keepalive *keepalive);
