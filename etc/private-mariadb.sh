@@ -12,7 +12,7 @@
 # SIZE is the InnoDB buffer pool, $WHOISD_MARIADB_BUFFER_POOL or 128M; durability stays at the
 # server's defaults. Users: dbint (everything) and rdonly (SELECT), with generated passwords in
 # DIR/dbint.cnf and DIR/rdonly.cnf, ready for `mysql --defaults-file=DIR/dbint.cnf`. Started by root
-# the server runs as the user mysql. A unix socket's path may have 107 bytes: where DIR is too long
+# the server runs as the user whoisd or mysql. A unix socket's path may have 107 bytes: where DIR is too long
 # for that the socket gets a short directory of its own in /run or /tmp.
 set -euo pipefail
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
@@ -32,14 +32,21 @@ usage()
     exit 2
 }
 
-# Fills run_as, dir and socket.
-settle_places()
+# Root's server runs as an unprivileged user: whose the data is, otherwise whoisd or mysql.
+choose_user()
 {
     run_as=$(id -un)
     if is_root; then
-        run_as=mysql
-        id mysql >/dev/null 2>&1 || die "the user mysql is missing: apt-get install mariadb-server"
+        run_as=$(stat -Lc %U "${dir:-$root/var/mariadb}/data" 2>/dev/null) ||
+            run_as=$(id -un whoisd 2>/dev/null) || run_as=$(id -un mysql 2>/dev/null) ||
+            die "no unprivileged user: useradd --system whoisd"
     fi
+}
+
+# Fills run_as, dir and socket.
+settle_places()
+{
+    choose_user
     if [ -z "$dir" ]; then
         make_var "$root" "$run_as"
         dir=$root/var/mariadb
@@ -170,7 +177,7 @@ wait_until_ready()
 start()
 {
     local pid
-    command -v mariadbd >/dev/null || die "mariadbd is missing: apt-get install mariadb-server"
+    command -v mariadbd >/dev/null || die "mariadbd is missing: apt-get install mariadb-server-core"
     settle_places
     exec 9>"$dir/lock"
     flock 9

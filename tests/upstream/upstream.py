@@ -48,6 +48,7 @@ import gzip
 import itertools
 import json
 import os
+import pwd
 import re
 import signal
 import socket
@@ -513,6 +514,7 @@ def parse_arguments():
     parser.add_argument("--marks", action="store_true", help="%%END a - b after each batch of a -k")
     parser.add_argument("--log", help="file for the event lines")
     parser.add_argument("--pid-file")
+    parser.add_argument("--user", help="become this user once the files are read")
     parser.add_argument("--plan", action="append", default=[], type=json.loads)
     parser.add_argument("--stdin", action="store_true", help="take commands")
     parser.add_argument("--last", type=int, help="journal: publish up to this serial at first")
@@ -524,6 +526,13 @@ def parse_arguments():
     if arguments.mode == "endless" and (not arguments.state or arguments.rate <= 0):
         parser.error("endless needs --state FILE and a --rate above 0")
     return arguments
+
+
+def drop_root(name):
+    account = pwd.getpwnam(name)
+    os.setgroups([])
+    os.setgid(account.pw_gid)
+    os.setuid(account.pw_uid)
 
 
 def main():
@@ -545,6 +554,8 @@ def main():
     if arguments.pid_file:
         with open(arguments.pid_file, "w", encoding="ascii") as file:
             file.write("%d\n" % os.getpid())
+    if arguments.user:
+        drop_root(arguments.user)
     if endless:
         endless.start()
     for line in sys.stdin if arguments.stdin else ():
