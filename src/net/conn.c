@@ -318,13 +318,13 @@ static void tell_closed(struct conn *conn, const char *reason)
     const struct conn_handler *handler = conn->handler;
 
     conn->handler = &no_handler;
-    if (handler->on_close != NULL) {
-        handler->on_close(conn, reason);
-    }
+    conn->loop->conns.count--;
     if (conn->counts != NULL) {
         net_limits_leave(conn->counts, &conn->peer);
     }
-    conn->loop->conns.count--;
+    if (handler->on_close != NULL) {
+        handler->on_close(conn, reason);
+    }
 }
 
 void conn_close(struct conn *conn, const char *reason)
