@@ -268,9 +268,11 @@ static enum err step_source(struct answer *answer, struct buf *out)
     if (part->is_merged || !open_source(answer, part->source, out)) {
         return ERR_OK;
     }
+    if (query_has(&answer->query, QF_VERSIONS)) {
+        return ERR_OK; /* History is not served: no version is found. */
+    }
     print_notes(answer, out);
-    if (query_has(&answer->query, QF_VERSIONS) || print_bad_attributes(answer, out) ||
-        answer->search.view.snap == NULL) {
+    if (print_bad_attributes(answer, out) || answer->search.view.snap == NULL) {
         return ERR_OK;
     }
     answer->stage = STAGE_CLASS;

@@ -732,7 +732,8 @@ enum err search_order(struct search *search, struct id_list *list, size_t i)
             break;
         }
         places = grown;
-        places[count++] = (struct origin_place){key.canonical, list->ids[i + count]};
+        places[count] = (struct origin_place){key.canonical, list->ids[i + count]};
+        count++;
     }
     if (rc == ERR_OK && count > 1) {
         qsort(places, count, sizeof(*places), compare_origins);

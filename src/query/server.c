@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "query/session.h"
@@ -21,14 +22,15 @@
 #define OUTPUT_PAUSE      262144
 #define SCRATCH_MAX_BYTES ((size_t)256 << 20) /* Several texts of 20 MB and their parts. */
 #define OVERDUE_CHECK_S   5.0
-#define STOP_GRACE_S      0.5 /* For clients just accepted, to send what they came for. */
+#define STOP_CHECK_S      0.02
 
 struct server_worker {
     struct worker worker;
     struct query_server *server;
     size_t index;
     struct loop_job stop_job, configure_job;
-    struct loop_timer overdue_timer, grace_timer, stop_timer;
+    struct loop_timer overdue_timer, stop_timer;
+    int64_t stop_deadline_us;
 };
 
 struct query_server {
@@ -74,20 +76,19 @@ static void on_overdue_check(void *context)
     sessions_close_overdue(&worker->worker);
 }
 
-static void on_grace_over(void *context)
+/* End the loop once its last connection is gone, or the time for that is up. */
+static void on_stop_check(void *context)
 {
     struct server_worker *worker = context;
+    size_t left = conn_count(worker->worker.loop);
 
-    sessions_close_idle(&worker->worker, "shutdown");
-}
-
-static void on_stop_timeout(void *context)
-{
-    struct server_worker *worker = context;
-
-    log_warn(LOG_QUERY, "cutting the answers that are not done after %d s",
-             worker->server->stop_timeout_s);
-    sessions_close_all(&worker->worker, "shutdown");
+    if (left > 0 && clock_mono_us() < worker->stop_deadline_us) {
+        return;
+    }
+    if (left > 0) {
+        log_warn(LOG_QUERY, "shutdown cuts %zu connections", left);
+    }
+    loop_stop(worker->worker.loop);
 }
 
 static void run_stop(struct loop_job *job)
@@ -99,14 +100,10 @@ static void run_stop(struct loop_job *job)
         listener_stop(worker->server->listener, worker->index);
     }
     worker->worker.is_stopping = true;
-    if (worker->worker.sessions == NULL) {
-        loop_stop(worker->worker.loop);
-        return;
-    }
-    loop_timer_start(worker->worker.loop, &worker->grace_timer, STOP_GRACE_S, 0, on_grace_over,
+    worker->stop_deadline_us = clock_mono_us() + (int64_t)worker->server->stop_timeout_s * 1000000;
+    conn_finish_all(worker->worker.loop);
+    loop_timer_start(worker->worker.loop, &worker->stop_timer, 0, STOP_CHECK_S, on_stop_check,
                      worker);
-    loop_timer_start(worker->worker.loop, &worker->stop_timer, worker->server->stop_timeout_s, 0,
-                     on_stop_timeout, worker);
 }
 
 static void run_configure(struct loop_job *job)
@@ -164,7 +161,6 @@ static void worker_fini(struct server_worker *worker)
         return;
     }
     loop_timer_stop(&worker->overdue_timer);
-    loop_timer_stop(&worker->grace_timer);
     loop_timer_stop(&worker->stop_timer);
     sessions_close_all(&worker->worker, "shutdown");
     reader_free(worker->worker.tools.reader);

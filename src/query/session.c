@@ -72,7 +72,34 @@ static void end_answer(struct session *session, const char *reason)
     arena_reset(session->arena);
 }
 
+static void session_free(struct session *session, const char *reason)
+{
+    end_answer(session, reason);
+    *session->link = session->next;
+    if (session->next != NULL) {
+        session->next->link = session->link;
+    }
+    arena_free(session->arena);
+    free(session);
+}
+
 /* --- callbacks of the connection --- */
+
+/* Another protocol's line: the connection is its from now on. */
+static bool hand_over(struct session *session, struct str line)
+{
+    struct worker *worker = session->worker;
+    struct conn *conn = session->conn;
+    unsigned letter = line.len > 1 && line.at[0] == '-' ? (unsigned char)line.at[1] : 0;
+
+    if (letter >= MAX_HANDLERS || worker->handlers[letter] == NULL) {
+        return false;
+    }
+    conn_set_handler(conn, NULL, NULL);
+    session_free(session, "handed over");
+    worker->handlers[letter](worker->handler_contexts[letter], conn, line);
+    return true;
+}
 
 static void on_line(struct conn *conn, struct str line)
 {
@@ -80,12 +107,7 @@ static void on_line(struct conn *conn, struct str line)
     struct worker *worker = session->worker;
     bool is_only_persistent;
 
-    if (line.len > 1 && line.at[0] == '-' && (line.at[1] & 0x80) == 0 &&
-        worker->handlers[(int)line.at[1]] != NULL) {
-        int letter = line.at[1];
-
-        conn_set_handler(conn, NULL, NULL);
-        worker->handlers[letter](worker->handler_contexts[letter], conn, line);
+    if (hand_over(session, line)) {
         return;
     }
     if (answer_read(&session->answer, &worker->tools, line, session->is_trusted, session->arena) !=
@@ -164,18 +186,7 @@ static void on_eof(struct conn *conn, struct str rest)
 
 static void on_close(struct conn *conn, const char *reason)
 {
-    struct session *session = conn_context(conn);
-
-    end_answer(session, reason);
-    *session->link = session->next;
-    if (session->next != NULL) {
-        session->next->link = session->link;
-    }
-    if (session->worker->is_stopping && session->worker->sessions == NULL) {
-        loop_stop(session->worker->loop);
-    }
-    arena_free(session->arena);
-    free(session);
+    session_free(conn_context(conn), reason);
 }
 
 static const struct conn_handler handler = {
@@ -225,16 +236,6 @@ void session_refuse(struct worker *worker, struct conn *conn, bool from_its_addr
     buf_add_str(out, buf_str(&settings->served_by));
     count(&worker->refused, 1);
     conn_close_after_flush(conn, "too many connections");
-}
-
-void sessions_close_idle(struct worker *worker, const char *reason)
-{
-    for (struct session *session = worker->sessions, *next; session != NULL; session = next) {
-        next = session->next;
-        if (!session->is_answering) {
-            conn_close(session->conn, reason);
-        }
-    }
 }
 
 void sessions_close_overdue(struct worker *worker)

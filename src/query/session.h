@@ -10,6 +10,8 @@
 
 struct session;
 
+#define MAX_HANDLERS 128 /* By ASCII letter. */
+
 /** A thread that serves clients: its loop, its view of the indexes, and the sessions it has. */
 struct worker {
     struct loop *loop;
@@ -18,8 +20,8 @@ struct worker {
     size_t answer_memory;
     bool is_stopping; /**< No new query is waited for. */
     unsigned next_id; /**< Of logged queries. */
-    query_line_handler *handlers[128];
-    void *handler_contexts[128];
+    query_line_handler *handlers[MAX_HANDLERS];
+    void *handler_contexts[MAX_HANDLERS];
     _Atomic uint64_t connections, refused, queries, objects; /**< Written by the worker only. */
 };
 
@@ -27,8 +29,6 @@ struct worker {
 void session_open(struct worker *worker, struct conn *conn);
 /** Tell a connection that there are too many, and close it. */
 void session_refuse(struct worker *worker, struct conn *conn, bool from_its_address);
-/** Close the sessions that no answer is being made for. */
-void sessions_close_idle(struct worker *worker, const char *reason);
 /** Close the sessions whose answer began more than the configured time ago. */
 void sessions_close_overdue(struct worker *worker);
 void sessions_close_all(struct worker *worker, const char *reason);
