@@ -6,7 +6,8 @@ FUZZ_TARGETS = \
     tests/fuzz/dump_fuzz \
     tests/fuzz/ip_fuzz \
     tests/fuzz/nrtm_fuzz \
-    tests/fuzz/object_fuzz
+    tests/fuzz/object_fuzz \
+    tests/fuzz/query_fuzz
 FUZZ_SECONDS = 60
 EXTRA_DIST += tests/fuzz/seeds
 
@@ -43,3 +44,6 @@ tests_fuzz_ip_fuzz_LDADD = $(FUZZ_LINK) $(LINK_RPSL)
 
 tests_fuzz_object_fuzz_SOURCES = tests/fuzz/object_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_object_fuzz_LDADD = $(FUZZ_LINK) $(LINK_RPSL)
+
+tests_fuzz_query_fuzz_SOURCES = tests/fuzz/query_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_query_fuzz_LDADD = $(FUZZ_LINK) $(LINK_QUERY)

@@ -1,1 +1,25 @@
 # Criterion tests of src/query; each links only what its folder may see.
+QUERY_TESTS = \
+    tests/query/check_test \
+    tests/query/info_test \
+    tests/query/key_test \
+    tests/query/line_test \
+    tests/query/messages_test \
+    tests/query/parse_test
+check_PROGRAMS += $(QUERY_TESTS)
+TESTS += $(QUERY_TESTS)
+
+tests_query_check_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)
+tests_query_info_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)
+tests_query_key_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)
+tests_query_line_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)
+tests_query_messages_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)
+tests_query_parse_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)
+
+# The recorded dialogues, over a server without a database.
+check_PROGRAMS += tests/query/serve
+tests_query_serve_SOURCES = tests/query/serve.c tests/query/fixture.c tests/query/fixture.h
+tests_query_serve_LDADD = $(LINK_QUERY) $(ZLIB_LIBS)
+TESTS += tests/golden/check
+EXTRA_DIST += tests/golden/check tests/golden/run.py tests/golden/expected.txt \
+    tests/golden/main.rec.gz tests/golden/mirror.rec.gz tests/golden/sessions.json

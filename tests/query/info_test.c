@@ -1,0 +1,88 @@
+#include "query/info.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static struct buf ask(const char *line)
+{
+    static struct settings settings = {
+        .source_count = 2,
+        .sources = {{.name = "RIPE", .is_main = true}, {.name = "APNIC-GRS"}},
+        .nonauth_name = STR_INIT("RIPE-NONAUTH"),
+    };
+    struct arena *arena = arena_new(65536);
+    struct query query;
+    struct buf out = {0};
+
+    cr_assert_eq(query_parse(str_from(line), arena, &query), ERR_OK);
+    cr_assert(info_is_asked(&query));
+    info_print(&settings, &query, &out);
+    buf_add_char(&out, '\0');
+    arena_free(arena);
+    return out;
+}
+
+static void expect(const char *line, const char *text)
+{
+    struct buf out = ask(line);
+
+    cr_expect_str_eq(out.at, text, "line: %s", line);
+    buf_free(&out);
+}
+
+Test(info, template_columns_may_touch)
+{
+    struct buf out = ask("-t in");
+
+    cr_expect(strstr(out.at, "inetnum:        [mandatory]  [single]     [primary/lookup key]\n") ==
+              out.at);
+    cr_expect(strstr(out.at, "\nassignment-size:[optional]   [single]     [ ]\n"));
+    cr_expect(strstr(out.at, "\norg:            [conditional][single]     [inverse key]\n"));
+    cr_expect(strstr(out.at, "\nsource:         [mandatory]  [single]     [ ]\n\n"));
+    buf_free(&out);
+}
+
+Test(info, template_of_route_has_an_inverse_primary_key)
+{
+    struct buf out = ask("--template route");
+
+    cr_expect(
+        strstr(out.at, "\norigin:         [mandatory]  [single]     [primary/inverse key]\n"));
+    buf_free(&out);
+}
+
+Test(info, lists_sources_with_nonauth_behind_main)
+{
+    expect("-q sources", "RIPE:3:N:0-0\nRIPE-NONAUTH:3:N:0-0\nAPNIC-GRS:3:N:0-0\n\n");
+    expect("--list-sources", "RIPE:3:N:0-0\nRIPE-NONAUTH:3:N:0-0\nAPNIC-GRS:3:N:0-0\n\n");
+}
+
+Test(info, lists_types_in_order_of_output)
+{
+    struct buf out = ask("-q types");
+
+    cr_expect(str_starts(buf_str(&out), STR("inetnum\ninet6num\nas-block\naut-num\n")));
+    cr_expect(strstr(out.at, "\nrole\nperson\n\n"));
+    buf_free(&out);
+}
+
+Test(info, names_the_word_it_does_not_know)
+{
+    expect("-q nothing", "% Invalid option: nothing\n%\n%ERROR:111: invalid option supplied\n%\n"
+                         "% Use help query to see the valid options.\n\n");
+    expect("-t nosuch", "%ERROR:103: unknown object type 'nosuch'\n\n");
+}
+
+Test(info, help_names_every_flag_in_comment_lines)
+{
+    struct buf out = ask("help");
+    struct str rest = str_trim_right(str_from(out.at)), line;
+
+    cr_expect(strstr(out.at, "\n%     -x, --exact <ip-lookup>\n"));
+    cr_expect(strstr(out.at, "\n%     --resource\n"));
+    cr_expect(strstr(out.at, "\n%     -q [version|types|sources]\n"));
+    while (str_split(&rest, '\n', &line)) {
+        cr_expect(line.len > 0 && line.at[0] == '%' && line.len <= 80, "%.*s", STR_ARG(line));
+    }
+    buf_free(&out);
+}
