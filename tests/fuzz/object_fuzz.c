@@ -74,7 +74,6 @@ static void check_layout(const struct rpsl_object *object, struct arena *arena)
 {
     struct buf once = {0}, twice = {0};
     struct rpsl_object again;
-    struct str text = object->text;
 
     for (size_t i = 0; i < object->attr_count; i++) {
         rpsl_layout_attr(&object->attrs[i], &once);
@@ -86,10 +85,9 @@ static void check_layout(const struct rpsl_object *object, struct arena *arena)
         rpsl_layout_attr(&again.attrs[i], &twice);
     }
     require(str_eq(buf_str(&once), buf_str(&twice)));
-    if (text.at[text.len - 1] == '\n') {
-        text.len--;
-    }
-    require(rpsl_is_laid_out(text) == str_eq(text, str_sub(buf_str(&once), 0, once.len - 1)));
+    require(rpsl_is_laid_out(object->text) ==
+            (str_eq(object->text, buf_str(&once)) ||
+             str_eq(object->text, str_sub(buf_str(&once), 0, once.len - 1))));
 
     buf_clear(&once);
     for (size_t i = 0; i < object->attr_count; i++) {
