@@ -13,10 +13,8 @@
 #include "rpsl/charset.h"
 #include "rpsl/fold_table.h"
 
-#define REPLACEMENT 0xfffd /* The weight of everything above U+FFFF. */
-#define RAW_BYTE                                                                                   \
-    0x110000 /* A byte that is no UTF-8: beyond all characters, compares as itself.                \
-              */
+#define REPLACEMENT 0xfffd   /* The weight of everything above U+FFFF. */
+#define RAW_BYTE    0x110000 /* Added to a byte that is no UTF-8: it compares as itself. */
 
 static struct str without_trailing_blanks(struct str value)
 {

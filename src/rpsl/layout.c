@@ -10,78 +10,45 @@
 #define COLUMN       16 /* Where values stand in the plain form, counted from 0. */
 #define SHORT_COLUMN 5  /* In the -F form, behind `*mb: `. */
 
-static const char blanks[COLUMN + 1] = "                ";
-
-static bool is_blank(char c)
+/** Write blanks and then text, the blanks in it as spaces. */
+static void put_text(struct buf *out, size_t pad, struct str text)
 {
-    return c == ' ' || c == '\t' || c == '\r';
-}
+    char *to;
 
-static struct str without_blanks_before(struct str line)
-{
-    size_t at = 0;
-
-    while (at < line.len && is_blank(line.at[at])) {
-        at++;
-    }
-    return str_sub(line, at, line.len);
-}
-
-static struct str without_blanks_behind(struct str line)
-{
-    while (line.len > 0 && is_blank(line.at[line.len - 1])) {
-        line.len--;
-    }
-    return line;
-}
-
-/** Write text that stands at column `at`, moved to `column`, its inner blanks as spaces. */
-static void put_text(struct buf *out, size_t at, size_t column, struct str text)
-{
-    size_t start;
-
-    if (at < column) {
-        buf_add(out, blanks, column - at);
-    }
-    start = out->len;
-    buf_add_str(out, text);
-    for (size_t i = start; i < out->len; i++) {
-        if (is_blank(out->at[i])) {
-            out->at[i] = ' ';
+    buf_reserve(out, pad + text.len);
+    to = out->at + out->len;
+    memset(to, ' ', pad);
+    to += pad;
+    for (size_t i = 0; i < text.len; i++) {
+        to[i] = text.at[i];
+        if (rpsl_is_blank(to[i])) {
+            to[i] = ' ';
         }
     }
+    out->len += pad + text.len;
 }
 
 /** The first line of a value, behind a name that ends at column `at`. */
-static void put_first_line(struct buf *out, size_t at, size_t column, struct str line)
+static void put_first_line(struct buf *out, size_t at, struct str line)
 {
-    struct str text = without_blanks_before(line);
+    struct str text = rpsl_trim(line);
 
-    if (text.len > 0 && at >= column) {
-        for (size_t i = text.len; i < line.len; i++) {
-            buf_add_char(out, ' ');
-        }
-    }
     if (text.len > 0) {
-        put_text(out, at, column, text);
+        put_text(out, at < COLUMN ? COLUMN - at : (size_t)(text.at - line.at), text);
     }
 }
 
 static void put_continuation(struct buf *out, struct str line)
 {
-    struct str text;
-    size_t at = 0;
+    bool has_plus = line.len > 0 && line.at[0] == '+';
+    struct str text = rpsl_trim(has_plus ? str_sub(line, 1, line.len) : line);
 
-    if (line.len > 0 && line.at[0] == '+') {
+    /* A line without text becomes `+`: an empty one would end the object. */
+    if (has_plus || text.len == 0) {
         buf_add_char(out, '+');
-        line = str_sub(line, 1, line.len);
-        at = 1;
     }
-    text = without_blanks_behind(without_blanks_before(line));
     if (text.len > 0) {
-        put_text(out, at, COLUMN, text);
-    } else if (at == 0) {
-        buf_add_char(out, '+'); /* Never an empty line: that would end the object. */
+        put_text(out, has_plus ? COLUMN - 1 : COLUMN, text);
     }
 }
 
@@ -98,13 +65,13 @@ static void put_name(struct buf *out, struct str name)
     buf_add_char(out, ':');
 }
 
-/** Whether text stands at exactly `column` of a line that is blank from `at` on and in between. */
-static bool stands_at(struct str line, size_t at, size_t column)
+/** Whether the text of a line that is blank from `at` on stands at the column for values. */
+static bool stands_in_column(struct str line, size_t at)
 {
-    if (line.len <= column || line.at[column] == ' ') {
-        return false;
+    while (at < line.len && line.at[at] == ' ') {
+        at++;
     }
-    return at >= column || memcmp(line.at + at, blanks, column - at) == 0;
+    return at == COLUMN && line.len > COLUMN;
 }
 
 static bool is_laid_out_line(struct str line)
@@ -115,15 +82,15 @@ static bool is_laid_out_line(struct str line)
         return false;
     }
     if (name == 0) {
-        return line.at[0] == '+' ? line.len == 1 || stands_at(line, 1, COLUMN)
-                                 : stands_at(line, 0, COLUMN);
+        return line.at[0] == '+' ? line.len == 1 || stands_in_column(line, 1)
+                                 : stands_in_column(line, 0);
     }
     for (size_t i = 0; i < name; i++) {
         if (line.at[i] >= 'A' && line.at[i] <= 'Z') {
             return false;
         }
     }
-    return line.len == name + 1 || name + 1 >= COLUMN || stands_at(line, name + 1, COLUMN);
+    return line.len == name + 1 || name + 1 >= COLUMN || stands_in_column(line, name + 1);
 }
 
 bool rpsl_is_laid_out(struct str text)
@@ -151,7 +118,7 @@ void rpsl_layout_attr(const struct rpsl_attr *attr, struct buf *out)
 
     put_name(out, attr->name);
     if (str_split(&rest, '\n', &line)) {
-        put_first_line(out, attr->name.len + 1, COLUMN, without_blanks_behind(line));
+        put_first_line(out, attr->name.len + 1, line);
     }
     while (str_split(&rest, '\n', &line)) {
         buf_add_char(out, '\n');
@@ -174,19 +141,19 @@ void rpsl_layout_attr_short(const struct rpsl_attr *attr, struct buf *out)
     if (str_split(&rest, '\n', &line)) {
         size_t at = out->len - start;
 
-        line = without_blanks_before(without_blanks_behind(line));
+        line = rpsl_trim(line);
         if (line.len > 0) {
-            put_text(out, at, at < column ? column : at + 1, line); /* At least one blank. */
+            put_text(out, at < column ? column - at : 1, line);
         }
     }
     while (str_split(&rest, '\n', &line)) {
-        while (line.len > 0 && (line.at[0] == '+' || is_blank(line.at[0]))) {
+        while (line.len > 0 && (line.at[0] == '+' || rpsl_is_blank(line.at[0]))) {
             line = str_sub(line, 1, line.len);
         }
-        line = without_blanks_behind(line);
+        line = rpsl_trim(line);
         if (line.len > 0) {
             buf_add_str(out, STR("\n+"));
-            put_text(out, 1, column, line);
+            put_text(out, column - 1, line);
         }
     }
     buf_add_char(out, '\n');

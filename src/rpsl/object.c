@@ -55,13 +55,12 @@ enum err rpsl_parse(struct str text, struct arena *arena, struct rpsl_object *ou
 {
     struct rpsl_object object = {.text = text, .class = CLASS_UNKNOWN};
     size_t capacity = 0;
-    struct str *open; /* The value that is being read. */
 
-    for (size_t at = 0, next; at < text.len; at = next) {
+    for (size_t at = 0, end; at < text.len; at = end + 1) {
         const char *line = text.at + at;
-        size_t end = str_find(text, '\n', at), length;
+        size_t length;
 
-        next = end + 1;
+        end = str_find(text, '\n', at);
         if (object.attr_count > 0 && (*line == ' ' || *line == '\t' || *line == '+')) {
             continue;
         }
@@ -74,7 +73,8 @@ enum err rpsl_parse(struct str text, struct arena *arena, struct rpsl_object *ou
             continue;
         }
         if (object.attr_count > 0) {
-            open = &object.attrs[object.attr_count - 1].value;
+            struct str *open = &object.attrs[object.attr_count - 1].value;
+
             open->len = (size_t)(line - 1 - open->at);
         }
         if (!add_attr(&object, &capacity, arena, (struct str){line, length})) {
@@ -103,9 +103,15 @@ const struct rpsl_attr *rpsl_find(const struct rpsl_object *object, enum rpsl_at
     return NULL;
 }
 
-static bool is_blank(char c)
+struct str rpsl_trim(struct str line)
 {
-    return c == ' ' || c == '\t' || c == '\r';
+    while (line.len > 0 && rpsl_is_blank(line.at[0])) {
+        line = str_sub(line, 1, line.len);
+    }
+    while (line.len > 0 && rpsl_is_blank(line.at[line.len - 1])) {
+        line.len--;
+    }
+    return line;
 }
 
 /** Whether a trimmed value is its own clean form: one line, no comment, single blanks. */
@@ -124,16 +130,10 @@ static bool is_clean(struct str value)
 
 struct str rpsl_clean_value(struct str value, struct arena *arena)
 {
-    struct str clean = value;
+    struct str clean = rpsl_trim(value);
     char *to;
     bool in_comment = false, blank = false;
 
-    while (clean.len > 0 && (is_blank(clean.at[0]))) {
-        clean = str_sub(clean, 1, clean.len);
-    }
-    while (clean.len > 0 && (is_blank(clean.at[clean.len - 1]))) {
-        clean.len--;
-    }
     if (is_clean(clean)) {
         return clean;
     }
@@ -153,7 +153,7 @@ struct str rpsl_clean_value(struct str value, struct arena *arena)
             }
         } else if (c == '#') {
             in_comment = true;
-        } else if (is_blank(c)) {
+        } else if (rpsl_is_blank(c)) {
             blank = true;
         } else if (!in_comment) {
             if (blank && clean.len > 0) {

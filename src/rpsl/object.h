@@ -35,6 +35,14 @@ struct rpsl_object {
  */
 enum err rpsl_parse(struct str text, struct arena *arena, struct rpsl_object *out) MUST_CHECK;
 
+/** What counts as a blank inside a line. */
+static inline bool rpsl_is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+/** Drop blanks on both sides. */
+struct str rpsl_trim(struct str line);
+
 /** @return Length of the name (letters, digits, `-`, `_`, `*`) of a line `name: ...`, 0 of others.
  */
 size_t rpsl_name_length(struct str line);
