@@ -30,6 +30,8 @@ static void on_door(struct ev_loop *ev, struct ev_async *w, int revents)
 {
     struct loop *loop = w->data;
     struct loop_job *job, *last;
+    /* Asked first: what was posted before the stop is in the queue by now. */
+    bool is_stopping = atomic_load(&loop->is_stopping);
 
     /* Up to the job that is last now: one that posts itself again must not keep others waiting. */
     pthread_mutex_lock(&loop->lock);
@@ -41,7 +43,7 @@ static void on_door(struct ev_loop *ev, struct ev_async *w, int revents)
             job->run(job);
         }
     } while (job != NULL && job != last);
-    if (atomic_load(&loop->is_stopping)) {
+    if (is_stopping) {
         ev_break(ev, EVBREAK_ALL);
     }
 }
