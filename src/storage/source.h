@@ -1,10 +1,13 @@
 /*
- * A source: one registry database in MySQL plus its in-memory index. All writing goes through here, so that an update
- * and its serial are one transaction and the next snapshot is published after the commit, never before.
+ * A source: one registry database in MySQL plus its in-memory index. All writing goes through here,
+ * so that an update and its serial are one transaction and the next snapshot is published after the
+ * commit, never before.
  *
- * Threads: a source has one writer lock. batch_, load_ and the source_ functions that change something take it; a
- * batch belongs to the thread that began it. Reading goes through storage/snapshot.h and takes no lock.
- * SQL blocks the calling thread; query loops never call this file, save source_status() and the name getters.
+ * Threads: a source has one writer lock. batch_, load_ and the source_ functions that change
+ * something take it; a batch or load belongs to the thread that began it and keeps the lock until
+ * it ends. A short writer is waited for; while a load runs the others get ERR_BUSY at once. Reading
+ * goes through storage/snapshot.h and takes no lock. SQL blocks the calling thread; query loops
+ * never call this file, save source_status() and the name getters.
  */
 #pragma once
 
@@ -14,15 +17,22 @@
 
 /* --- configuration --- */
 struct storage_conf {
-    const char *master_url;      /**< whois.db.master.url: JDBC forms; holds the main source's database name. */
-    const char *username, *password;
-    const char *grs_base_url;    /**< whois.db.grs.master.baseurl: `_<SOURCE>` is appended to its path. */
-    bool check_names;            /**< mirror.db.name.check */
-    /* ... further rows ... */
+    const char
+        *master_url; /**< whois.db.master.url: JDBC forms; holds the main source's database name. */
+    const char *username, *password; /**< Of all databases. */
+    const char
+        *grs_base_url; /**< whois.db.grs.master.baseurl: `_<SOURCE>` is appended to its path. */
+    /** whois.db.slave.*, whois.db.grs.slave.baseurl: accepted, not used: queries need no database.
+     */
+    const char *slave_url, *slave_username, *slave_password, *slave_grs_base_url;
+    bool check_names; /**< mirror.db.name.check: a mirror's database must be called like one. */
+    int64_t object_max_bytes; /**< mirror.max.object.size */
+    const char *var_dir;      /**< For the disk check; set by main, no option. NULL: not checked. */
 };
 extern const struct conf_key storage_conf_keys[];
 
-/** A JDBC URL taken apart (jdbc:mariadb://, jdbc:mysql://, jdbc:log:...; `?localSocket=PATH`; others WARN). */
+/** A JDBC URL taken apart (jdbc:mariadb://, jdbc:mysql://, jdbc:log:...; `?localSocket=PATH`;
+ * others WARN). */
 struct jdbc_url {
     char host[256], database[128], socket[256];
     int port; /**< 3306 when the URL has none. */
@@ -33,19 +43,22 @@ enum err jdbc_parse(const char *url, struct jdbc_url *out, struct why *why) MUST
 struct storage; /* Shared by all sources: configuration, clock, server checks. */
 struct source;
 
+/** @param conf  Copied. */
 struct storage *storage_new(const struct storage_conf *conf, const struct clock *clock);
 void storage_free(struct storage *storage); /* Frees its sources. */
 
 enum source_kind { SOURCE_MAIN, SOURCE_MIRROR };
 /**
  * Declare a source; touches nothing yet. @param name  "RIPE-GRS"; upper-cased.
- * @param upstream  What its objects' source: says ("RIPE"); NULL: like name. @return NULL with why for a bad name.
+ * @param upstream  What its objects' source: says ("RIPE"); NULL: like name. @return NULL with why
+ * for a bad name.
  */
 struct source *storage_add(struct storage *storage, enum source_kind kind, const char *name,
                            const char *upstream, struct why *why);
 size_t storage_source_count(const struct storage *storage);
 struct source *storage_source(const struct storage *storage, size_t i);
-struct source *storage_find(const struct storage *storage, struct str name); /* Any case; NULL when unknown. */
+struct source *storage_find(const struct storage *storage,
+                            struct str name); /* Any case; NULL when unknown. */
 
 const char *source_name(const struct source *source);
 const char *source_upstream(const struct source *source);
@@ -53,43 +66,51 @@ enum source_kind source_kind(const struct source *source);
 struct index *source_index(const struct source *source);
 
 enum source_state {
-    SOURCE_CLOSED,   /**< Database not reached yet. */
-    SOURCE_OPENING,  /**< Index being rebuilt from `last`. */
-    SOURCE_EMPTY,    /**< Open, never loaded (or nothing in it). */
-    SOURCE_LOADING,  /**< First load running: answers "is being loaded (43%)". */
+    SOURCE_CLOSED,  /**< Database not reached yet. */
+    SOURCE_OPENING, /**< Index being rebuilt from `last`. */
+    SOURCE_EMPTY,   /**< Open, never loaded (or nothing in it). */
+    SOURCE_LOADING, /**< First load running: answers "is being loaded (43%)". */
     SOURCE_READY,
-    SOURCE_FAILED,   /**< Start-up checks failed; why says what to do. Retried. */
+    SOURCE_FAILED, /**< Start-up checks failed; why says what to do. Retried. */
 };
 struct source_status {
     enum source_state state;
-    int percent;            /**< Of OPENING and LOADING. */
-    bool read_only;         /**< Written by the reference server, not adopted yet. */
-    bool database_down;     /**< Last SQL attempt lost the connection. */
+    int percent;        /**< Of OPENING and LOADING. */
+    bool read_only;     /**< Written by the reference server, not adopted yet. */
+    bool database_down; /**< Last SQL attempt lost the connection. */
     int64_t serial, hw;
     uint64_t objects, quarantined;
     int64_t last_commit_ms; /**< Wall clock; 0 = never in this run. */
     char error[300];        /**< Last failure, "" when fine. */
 };
-void source_get_status(struct source *source, struct source_status *out); /* Any thread, never waits for SQL. */
+void source_get_status(struct source *source,
+                       struct source_status *out); /* Any thread, never waits for SQL. */
 
 /**
- * Connect, create database and tables on demand, run the start-up checks (privileges, max_allowed_packet,
- * innodb_flush_log_at_trx_commit, buffer pool, disk), undo an unfinished load, rebuild the index from `last` over two
- * connections, publish. Again after ERR_SQL_LOST is fine; an open source returns ERR_OK at once.
- * @return ERR_OK; ERR_SQL_LOST (server unreachable: retry later); ERR_DENIED (why has the GRANT to run); others.
+ * Connect, create database and tables on demand, run the start-up checks (privileges,
+ * max_allowed_packet, innodb_flush_log_at_trx_commit, buffer pool, disk), undo an unfinished load,
+ * rebuild the index from `last` over two connections, publish. Again after ERR_SQL_LOST is fine; an
+ * open source returns ERR_OK at once.
+ * @return ERR_OK; ERR_SQL_LOST (server unreachable: retry later); ERR_DENIED (why has the GRANT to
+ * run); others.
  */
 enum err source_open(struct source *source, struct why *why) MUST_CHECK;
 
 /**
- * Compare max(serial_id), generation with the snapshot and re-synchronise when somebody else wrote: replay `serials`
- * above ours, or rebuild when it went down or the generation changed. Run at every session start and every 10 s.
- * An operator's edit is honoured and logged: `RIPE-GRS position set to 70004000 by database (was 70000000)`.
+ * Compare max(serial_id), generation with the snapshot and re-synchronise when somebody else wrote:
+ * replay `serials` above ours, or rebuild when it went down or the generation changed. Run at every
+ * session start and every 10 s. An operator's edit is honoured and logged: `RIPE-GRS position set
+ * to 70004000 by database (was 70000000)`.
  * @param changed  Set when the position moved without us.
  */
 enum err source_sync(struct source *source, bool *changed, struct why *why) MUST_CHECK;
+/** Give back memory that no reader pins, and one step of text compaction when it is worth it. For a
+ * timer; does nothing while somebody writes. */
+void source_housekeep(struct source *source);
 
-/** hw and max(serial_id) as of the last sync or commit. position_known is false for "position unknown" (serial 1 after
- *  a load without a serial). The next request starts at max(hw, applied) + 1. */
+/** hw and max(serial_id) as of the last sync or commit. position_known is false for "position
+ * unknown" (serial 1 after a load without a serial). The next request starts at max(hw, applied)
+ * + 1. */
 struct source_position {
     int64_t applied, hw;
     bool position_known, read_only;
@@ -99,28 +120,38 @@ void source_get_position(struct source *source, struct source_position *out);
 /* --- the mirror's updates --- */
 struct batch; /* One MySQL transaction and one next version. */
 
-/** Take the writer lock and begin the next version; no SQL yet. @return ERR_OK; ERR_BUSY when not open or read-only. */
+/** Take the writer lock and begin the next version; no SQL yet.
+ *  @return ERR_OK; ERR_BUSY when not open, read-only, being loaded, or the thread has a batch
+ * already. */
 enum err batch_begin(struct source *source, struct batch **out, struct why *why) MUST_CHECK;
 /**
  * ADD: create or replace the object with this key.
- * @param serial  Source serial, above the batch's previous one; at or below hw: skipped silently (counted).
+ * @param serial  Source serial; at or below hw or the batch's previous one: skipped silently
+ * (counted). Above 2^31-1 no database can hold it: ERR_LIMIT, and an ERROR in the log; the mirror
+ * has to stop.
  * @param text    UTF-8, as received; borrowed for the call.
- * @return ERR_OK; ERR_SYNTAX when it has no class or key (caller quarantines); others abort the batch's use.
+ * @return ERR_OK; ERR_SYNTAX when it has no class or key, ERR_SQL_PACKET when the server takes no
+ * row of its size (both leave the batch as it was: caller quarantines); others end the batch's use.
  */
-enum err batch_add(struct batch *batch, int64_t serial, struct str text, struct why *why) MUST_CHECK;
+enum err batch_add(struct batch *batch, int64_t serial, struct str text,
+                   struct why *why) MUST_CHECK;
 /** DEL by class and key of the text; unknown keys only move hw (counted). */
-enum err batch_delete(struct batch *batch, int64_t serial, struct str text, struct why *why) MUST_CHECK;
-/** Keep aside what could not be parsed; hw moves to serial. @param raw  Bytes as received. */
+enum err batch_delete(struct batch *batch, int64_t serial, struct str text,
+                      struct why *why) MUST_CHECK;
+/** Keep aside what could not be parsed; hw moves to serial. @param raw  Bytes as received; cut when
+ * too large. */
 enum err batch_quarantine(struct batch *batch, int64_t serial, bool is_delete, struct str raw,
                           const char *reason) MUST_CHECK;
 size_t batch_bytes(const struct batch *batch); /* Commit at 4 MB. */
-size_t batch_ops(const struct batch *batch);
+size_t batch_ops(const struct batch *batch);   /* Skipped ones not included. */
 /**
- * BEGIN; update_lock FOR UPDATE; compare position and generation; rows; nrtm_state; COMMIT; publish. Frees the batch and
- * the lock in every case.
+ * BEGIN; update_lock FOR UPDATE; compare position and generation; rows; nrtm_state; COMMIT;
+ * publish. Frees the batch and the lock in every case. Deadlocks and lock waits are retried inside,
+ * up to 10 times. A lost COMMIT is looked up by a new connection.
  * @param hw  New high-water serial (START.last at %END); 0: the last op's serial.
- * @return ERR_OK; ERR_MOVED: the position was edited or somebody wrote, nothing applied: source_sync() and a new session;
- *         ERR_SQL_LOST: unknown or not applied, source_sync() finds out; ERR_SQL_FULL: nothing applied, retry in 30 s.
+ * @return ERR_OK; ERR_MOVED: the position was edited or somebody wrote, nothing applied:
+ * source_sync() and a new session; ERR_SQL_LOST: unknown or not applied, source_sync() finds out;
+ * ERR_SQL_FULL: nothing applied, retry in 30 s.
  */
 enum err batch_commit(struct batch *batch, int64_t hw, struct why *why) MUST_CHECK;
 void batch_abort(struct batch *batch); /* NULL is fine. */
@@ -128,24 +159,31 @@ void batch_abort(struct batch *batch); /* NULL is fine. */
 /* --- dumps --- */
 struct load;
 struct load_options {
-    int64_t serial;     /**< The dump's serial; -1: none given (position unknown). */
-    bool force;         /**< Accept fewer than 90% of the present objects, or a lower serial. */
-    uint64_t bytes;     /**< Estimated text size for the disk check and percent; 0 = unknown. */
+    int64_t serial; /**< The dump's serial; -1: none given (position unknown). */
+    bool force; /**< Accept fewer than 90% of the present objects, or a serial below hw: then the
+                   dump and its serial replace ours (the upstream was reset), rows of `serials`
+                   above it go. */
+    bool audit; /**< A serial below hw is fine: compare as of it; objects changed since are left
+                   alone. */
+    uint64_t bytes; /**< Estimated text size for the disk check and percent; 0 = unknown. */
 };
 struct load_report {
     uint64_t objects, duplicates, rejected, added, changed, removed, unchanged;
     bool by_difference;
 };
 /**
- * An empty source is bulk loaded; one that holds objects is reloaded by difference (kept ids and history). Atomic: until
- * load_finish() returns ERR_OK the old state stays, in the database and for readers, also when killed.
+ * An empty source is bulk loaded; one that holds objects is reloaded by difference (kept ids and
+ * history). Atomic: until load_finish() returns ERR_OK the old state stays, in the database and for
+ * readers, also when killed.
  */
 enum err load_begin(struct source *source, const struct load_options *options, struct load **out,
                     struct why *why) MUST_CHECK;
-/** One object of the dump, UTF-8. A later duplicate of a key wins, with a WARN. Rejected objects (no key) are counted,
- *  quarantined and ERR_OK. @param fraction  Progress of the reader, 0..1, shown in status. */
+/** One object of the dump, UTF-8. A later duplicate of a key wins, with a WARN. Rejected objects
+ * (no key) are counted, quarantined and ERR_OK. @param fraction  Progress of the reader, 0..1,
+ * shown in status. */
 enum err load_add(struct load *load, struct str text, double fraction, struct why *why) MUST_CHECK;
-/** Commit and publish; frees the load in every case. Secondary keys follow inside, after the publication. */
+/** Commit and publish; frees the load in every case. Secondary keys follow inside, after the
+ * publication. */
 enum err load_finish(struct load *load, struct load_report *report, struct why *why) MUST_CHECK;
 void load_abort(struct load *load); /* NULL is fine. */
 
@@ -154,5 +192,6 @@ void load_abort(struct load *load); /* NULL is fine. */
 enum err source_set_serial(struct source *source, int64_t serial, struct why *why) MUST_CHECK;
 /** Take over a database of the reference server: empty its per-attribute index tables. */
 enum err source_adopt(struct source *source, struct why *why) MUST_CHECK;
-/** State of the mirror for SQL readers: nrtm_state.state, last_error ... @param text  NULL clears. */
+/** State of the mirror for SQL readers: nrtm_state.state, last_error ... @param text  NULL clears.
+ */
 void source_note_state(struct source *source, const char *state, const char *error);

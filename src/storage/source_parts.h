@@ -1,0 +1,166 @@
+/*
+ * What source.c, position.c, tables.c, rebuild.c, batch.c, load.c and reload.c share: the inside of
+ * a source, its writer lock, and the few statements that more than one of them runs. Nobody else
+ * includes this.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "storage/source.h"
+#include "storage/sql.h"
+
+enum {
+    SERIAL_MAX = 2147483647,  /* serials.serial_id is an int. */
+    PKEY_CHARACTERS = 254,    /* Of the pkey column. */
+    QUARANTINE_NOTE_MAX = 600 /* Of its reason column. */
+};
+
+struct storage {
+    struct storage_conf conf; /* Strings are our own copies. */
+    const struct clock *clock;
+    struct source **sources;
+    size_t source_count;
+    pthread_mutex_t lock;      /* Guards what follows. */
+    bool server_was_described; /* The server's settings are logged once. */
+};
+
+enum writer { WRITER_NONE, WRITER_SHORT, WRITER_BATCH, WRITER_LOAD };
+
+/** Where the database stood when the published version was made. */
+struct position {
+    int64_t applied, hw;
+    uint64_t generation;
+    bool known; /* false: loaded without a serial, and nobody has set one. */
+};
+
+struct source {
+    struct storage *storage;
+    enum source_kind kind;
+    char name[64], upstream[64];
+    struct jdbc_url url; /* database is this source's own. */
+    struct index *index;
+
+    /* The writer lock: a state, since a batch holds it across calls. */
+    pthread_mutex_t writer_mutex;
+    pthread_cond_t writer_gone;
+    enum writer writer;
+    pthread_t writer_thread;
+
+    /* Under the writer lock. */
+    struct sql *sql; /* NULL while not connected. */
+    bool is_open;
+    bool in_doubt; /* Memory and database may differ: the next sync compares everything or rebuilds.
+                    */
+    bool must_rebuild;
+    struct position position;
+    size_t missing; /* Deletions of unknown keys since that was logged. */
+    int64_t missing_logged_ms;
+
+    /* Under status_mutex; never held across SQL. */
+    pthread_mutex_t status_mutex;
+    struct source_status status;
+    struct position shown; /* A copy of position for source_get_position(). */
+    struct {
+        bool is_pending;
+        char state[40], error[QUARANTINE_NOTE_MAX];
+    } note; /* Waits for the next one who has the writer lock. */
+};
+
+/* --- source.c: lock, status, connection --- */
+/**
+ * Take the writer lock.
+ * @return ERR_OK; ERR_BUSY when a load runs or the calling thread holds it already.
+ */
+enum err source_lock(struct source *source, enum writer as, struct why *why) MUST_CHECK;
+bool source_try_lock(struct source *source, enum writer as);
+void source_unlock(struct source *source);
+void source_set_state(struct source *source, enum source_state state);
+void source_set_percent(struct source *source, int percent);
+void source_set_objects(struct source *source, uint64_t objects);
+/** Count created less removed objects; the state follows: READY or EMPTY. */
+void source_add_objects(struct source *source, int64_t more);
+/** Record the outcome of an SQL attempt for source_get_status(), and drop a lost connection. Hands
+ * rc back. */
+enum err source_sql_done(struct source *source, enum err rc, const struct why *why);
+/** Adopt a position, in memory and for readers of the status. */
+void source_set_position(struct source *source, struct position position);
+/** Publish the index's next version at the source's position. */
+void source_publish(struct source *source);
+/** Connect to the source's database when there is no connection. */
+enum err source_connect(struct source *source, struct why *why) MUST_CHECK;
+enum err source_connect_new(const struct source *source, struct sql **out,
+                            struct why *why) MUST_CHECK;
+uint32_t source_now(const struct source *source); /* Unix seconds. */
+uint64_t random_number(void); /* 63 bits, not 0: generations and batch numbers. */
+
+/* --- position.c: what the database says --- */
+struct database_position {
+    int64_t max_serial;  /* 0 without rows. */
+    int64_t hw, applied; /* As in nrtm_state. */
+    uint64_t generation, batch;
+    bool has_boot_serial, is_loading;
+};
+enum err position_read(struct source *source, struct sql *sql, struct database_position *out,
+                       struct why *why) MUST_CHECK;
+/** Inside a transaction: wait for other writers and keep them out until it ends. */
+enum err position_lock(struct sql *sql, struct why *why) MUST_CHECK;
+/** What a source at this place in the database is at. */
+struct position position_of(const struct database_position *found);
+/** Whether nothing moved since the source's position was taken. */
+bool position_is_ours(const struct source *source, const struct database_position *found);
+/** Write hw, applied and generation into nrtm_state (inside a transaction). */
+enum err position_write(struct source *source, struct sql *sql, struct position position,
+                        uint64_t batch, struct why *why) MUST_CHECK;
+/** Honour an operator's edit of `serials`: nrtm_state follows it, and the log says so. Commits
+ * nothing. */
+enum err position_follow_edit(struct source *source, struct sql *sql,
+                              const struct database_position *found, struct position *out,
+                              struct why *why) MUST_CHECK;
+/**
+ * COMMIT was sent and failed with rc: ask a new connection whether nrtm_state has this
+ * transaction's number. Under update_lock the old transaction has ended, whichever way.
+ * @return ERR_OK when it was carried out, else rc; the source is in doubt when nobody could be
+ * asked.
+ */
+enum err position_settle(struct source *source, uint64_t batch, enum err rc,
+                         struct why *why) MUST_CHECK;
+void pause_ms(int64_t ms);
+/** Write a note that waits, if any; a failure only keeps it waiting. */
+void source_write_note(struct source *source);
+
+/* --- rebuild.c --- */
+/** Build the index anew from `last`, by two threads, and publish. */
+enum err source_rebuild(struct source *source, struct why *why) MUST_CHECK;
+/** Read again what `serials` names between the source's position and a new one, adopt that, and
+ * publish. */
+enum err source_replay(struct source *source, struct position to, struct why *why) MUST_CHECK;
+
+/* --- tables.c: database, tables, checks --- */
+/** Create what is missing, test privileges, look at the server's settings; fills read_only. */
+enum err tables_prepare(struct source *source, struct why *why) MUST_CHECK;
+/** Add the secondary keys of `last` that are missing, while others read and write. */
+enum err tables_add_keys(struct sql *sql, struct why *why) MUST_CHECK;
+enum err tables_drop_keys(struct sql *sql, struct why *why) MUST_CHECK;
+/** Empty `last` and `serials` after a load that did not end. */
+enum err tables_undo_load(struct source *source, struct sql *sql, struct why *why) MUST_CHECK;
+/** Refuse when `bytes` more would not fit beside the database (only known when it is on this
+ * machine). */
+enum err tables_check_disk(struct source *source, struct sql *sql, uint64_t bytes,
+                           struct why *why) MUST_CHECK;
+
+/* --- rows.c: the statements and values that batch.c and load.c share --- */
+extern const char rows_insert_last[], rows_update_last[], rows_insert_history[],
+    rows_insert_serials[], rows_retire_serials[], rows_quarantine[];
+#define ROWS_LAST_TYPES "nnnnbt" /* object_id, sequence_id, timestamp, object_type, object, pkey   \
+                                  */
+#define ROWS_UPDATE_LAST_TYPES                                                                     \
+    "bnntnn" /* object, timestamp, new sequence_id, pkey, object_id, old sequence_id */
+#define ROWS_SERIALS_TYPES        "nnnnn" /* serial_id, object_id, sequence_id, atlast, operation */
+#define ROWS_RETIRE_SERIALS_TYPES "nn"    /* object_id, sequence_id */
+#define ROWS_QUARANTINE_TYPES     "tnnbtn" /* mirror, serial, operation, raw, reason, time */
+/** The key as the pkey column holds it: valid UTF-8, cut to its width in characters. */
+struct str rows_pkey(struct str key, struct arena *arena);
+/** Parse a text and find its key. @return ERR_SYNTAX when it has no class or key; ERR_LIMIT. */
+enum err rows_parse(struct str text, struct arena *arena, struct rpsl_object *object,
+                    struct rpsl_key *key) MUST_CHECK;

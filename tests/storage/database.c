@@ -1,0 +1,239 @@
+#include "database.h"
+
+#include <criterion/criterion.h>
+#include <criterion/hooks.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "storage/index.h"
+
+#define SCRIPT TOP_SRCDIR "/etc/private-mariadb.sh"
+
+static char dir[64] = "/tmp/whoisd-storage-test-XXXXXX";
+
+static void run(const char *verb)
+{
+    char command[600];
+
+    snprintf(command, sizeof(command),
+             "%s %s --dir %s >%s/%s.out 2>&1 || { cat %s/%s.out >&2; exit 1; }", SCRIPT, verb, dir,
+             dir, verb, dir, verb);
+    if (system(command) != 0) {
+        fprintf(stderr, "%s %s failed\n", SCRIPT, verb);
+    }
+}
+
+/** `env` prints shell assignments; ours are plain words. */
+static void export_setting(char *line)
+{
+    char *equals = strchr(line, '=');
+
+    if (equals != NULL) {
+        *equals = '\0';
+        equals[strcspn(equals + 1, "\n") + 1] = '\0';
+        setenv(line, equals + 1, 1);
+    }
+}
+
+ReportHook(PRE_ALL)(struct criterion_test_set *tests)
+{
+    char command[300], line[300];
+    FILE *settings;
+
+    if (mkdtemp(dir) == NULL || chmod(dir, 0755) != 0) {
+        perror(dir);
+        return;
+    }
+    run("start");
+    snprintf(command, sizeof(command), "%s env --dir %s", SCRIPT, dir);
+    settings = popen(command, "r");
+    while (settings != NULL && fgets(line, sizeof(line), settings) != NULL) {
+        export_setting(line);
+    }
+    if (settings != NULL) {
+        pclose(settings);
+    }
+}
+
+ReportHook(POST_ALL)(struct criterion_global_stats *stats)
+{
+    char command[100];
+
+    run("stop");
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    if (system(command) != 0) {
+        fprintf(stderr, "%s failed\n", command);
+    }
+}
+
+static const char *setting(const char *name)
+{
+    const char *value = getenv(name);
+
+    cr_assert_not_null(value, "no %s: the private MariaDB server did not start", name);
+    return value;
+}
+
+const struct jdbc_url *database_url(void)
+{
+    static struct jdbc_url url;
+
+    snprintf(url.socket, sizeof(url.socket), "%s", setting("db_socket"));
+    snprintf(url.database, sizeof(url.database), "test_mirror_%d_RIPE_GRS", (int)getpid());
+    return &url;
+}
+
+const char *database_user(void)
+{
+    return setting("db_user");
+}
+
+const char *database_password(void)
+{
+    return setting("db_password");
+}
+
+struct sql *database_connect(void)
+{
+    struct sql *sql = NULL;
+    struct why why;
+
+    cr_assert_eq(sql_connect(database_url(), database_user(), database_password(),
+                             database_url()->database, &sql, &why),
+                 ERR_OK, "%s", why.text);
+    return sql;
+}
+
+int64_t test_wall_ms = 1795348800000;
+
+static int64_t wall_ms(const struct clock *clock)
+{
+    return test_wall_ms;
+}
+
+static int64_t mono_ms(const struct clock *clock)
+{
+    return system_clock.mono_ms(&system_clock);
+}
+
+const struct clock test_clock = {wall_ms, mono_ms};
+
+struct storage *database_storage(struct source **source_out)
+{
+    char main_url[600], base_url[600];
+    struct storage_conf conf = {
+        .master_url = main_url,
+        .grs_base_url = base_url,
+        .username = database_user(),
+        .password = database_password(),
+        .check_names = true,
+        .object_max_bytes = 20 << 20,
+    };
+    struct storage *storage;
+    struct why why;
+
+    snprintf(main_url, sizeof(main_url), "jdbc:mariadb://localhost/test_%d?localSocket=%s",
+             (int)getpid(), setting("db_socket"));
+    snprintf(base_url, sizeof(base_url), "jdbc:mariadb://localhost/test_mirror_%d?localSocket=%s",
+             (int)getpid(), setting("db_socket"));
+    storage = storage_new(&conf, &test_clock);
+    *source_out = storage_add(storage, SOURCE_MIRROR, "RIPE-GRS", "RIPE", &why);
+    cr_assert_not_null(*source_out, "%s", why.text);
+    return storage;
+}
+
+struct storage *database_open(struct source **source_out)
+{
+    struct storage *storage = database_storage(source_out);
+    struct why why;
+
+    cr_assert_eq(source_open(*source_out, &why), ERR_OK, "%s", why.text);
+    return storage;
+}
+
+int64_t database_number(const char *format, ...)
+{
+    struct sql *sql = database_connect();
+    char text[2000];
+    int64_t number = 0;
+    va_list args;
+    struct why why;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    cr_assert_eq(sql_select_number(sql, &number, &why, "%s", text), ERR_OK, "%s: %s", text,
+                 why.text);
+    sql_close(sql);
+    return number;
+}
+
+const char *database_list(const char *format, ...)
+{
+    struct sql *sql = database_connect();
+    struct buf list = {0};
+    char text[2000];
+    const struct str *row;
+    va_list args;
+    struct why why;
+    enum err rc;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    rc = sql_select(sql, &why, "%s", text);
+    cr_assert_eq(rc, ERR_OK, "%s: %s", text, why.text);
+    while ((rc = sql_next(sql, &row, &why)) == ERR_OK) {
+        buf_add_str(&list, list.len > 0 ? STR(" ") : STR(""));
+        buf_add_str(&list, row[0].at == NULL ? STR("NULL") : row[0]);
+    }
+    cr_assert_eq(rc, ERR_NOT_FOUND, "%s: %s", text, why.text);
+    sql_close(sql);
+    buf_add_char(&list, '\0');
+    return list.at;
+}
+
+void database_exec(const char *format, ...)
+{
+    struct sql *sql = database_connect();
+    char text[2000];
+    va_list args;
+    struct why why;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    cr_assert_eq(sql_exec(sql, &why, "%s", text), ERR_OK, "%s: %s", text, why.text);
+    sql_close(sql);
+}
+
+void database_grant(const char *what, const char *user)
+{
+    const struct passwd *me = getpwuid(geteuid());
+    struct sql *sql = NULL;
+    struct why why;
+
+    /* The owner of the data directory may do everything, by the socket's credentials. */
+    cr_assert_eq(sql_connect(database_url(), me->pw_name, "", NULL, &sql, &why), ERR_OK, "%s",
+                 why.text);
+    cr_assert_eq(sql_exec(sql, &why, "GRANT %s ON `%s`.* TO %s@localhost", what,
+                          database_url()->database, user),
+                 ERR_OK, "%s", why.text);
+    sql_close(sql);
+}
+
+const char *indexed_text(struct source *source, enum rpsl_class class, const char *key)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct index_object found;
+
+    if (index_find(source_index(source), class, rpsl_canonical_key(class, str_from(key), arena),
+                   arena, &found) != ERR_OK) {
+        return NULL;
+    }
+    return str_dup(found.text);
+}

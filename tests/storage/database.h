@@ -1,0 +1,34 @@
+/*
+ * A private MariaDB server for the tests of src/storage: started before the first test of the
+ * program, stopped after the last. Every test has databases of its own, so that tests may run side
+ * by side.
+ */
+#pragma once
+
+#include "storage/source.h"
+#include "storage/sql.h"
+
+/** URL, user and password of the server. */
+const struct jdbc_url *database_url(void);
+const char *database_user(void);
+const char *database_password(void);
+/** A connection to this test's mirror database, which source_open() has made. Fails the test when
+ * there is none. */
+struct sql *database_connect(void);
+/** A storage whose mirror RIPE-GRS (upstream RIPE) lives in this test's database; not opened. */
+struct storage *database_storage(struct source **source_out);
+/** The same, opened: fails the test with the reason otherwise. */
+struct storage *database_open(struct source **source_out);
+/** First field of the first row; fails the test when there is none. */
+int64_t database_number(const char *format, ...) PRINTF_LIKE(1, 2);
+/** The first field of every row, joined by blanks, NULL as "NULL". Heap; the test's process ends
+ * anyway. */
+const char *database_list(const char *format, ...) PRINTF_LIKE(1, 2);
+void database_exec(const char *format, ...) PRINTF_LIKE(1, 2);
+/** Give a user rights on this test's mirror database, as the server's owner. */
+void database_grant(const char *what, const char *user);
+/** The text of a live object by class and key as the index has it now, or NULL. */
+const char *indexed_text(struct source *source, enum rpsl_class class, const char *key);
+/** Time that stands still, at 2026-11-22 12:00:00 UTC, unless a test moves it. */
+extern int64_t test_wall_ms;
+extern const struct clock test_clock;
