@@ -1,5 +1,6 @@
 /*
- * Weights of MariaDB's utf8mb4_general_ci, made by tests/rpsl/make_fold_table.py: do not edit.
+ * Weights of MariaDB's utf8mb4_general_ci.
+ * Made by tests/rpsl/make_fold_table.py: do not edit.
  * Characters come in blocks of 64; a block without a number stands for itself.
  */
 #pragma once
@@ -9,7 +10,7 @@
 /* clang-format off */
 #define FOLD_BLOCK 64
 
-/** Number of the block in fold_weights, from 1; 0 when its characters stand for themselves. */
+/** Number of the block in fold_weights, from 1; 0: its characters stand for themselves. */
 static const uint8_t fold_blocks[0x10000 / FOLD_BLOCK] = {
      0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10,  0,  0, 11, 12, 13,
     14, 15, 16, 17,  0, 18, 19,  0,  0,  0,  0,  0,  0,  0,  0,  0,

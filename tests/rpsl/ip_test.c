@@ -170,44 +170,42 @@ ParameterizedTest(struct ip_case *c, rpsl_ip, reads_ipv6)
 ParameterizedTestParameters(rpsl_ip, reads_reverse_names)
 {
     static struct ip_case cases[] = {
-        {"193.in-addr.arpa",                                                         "193.0.0.0/8"          },
-        {"0.0.193.in-addr.arpa",                                                     "193.0.0.0/24"         },
-        {"0.0.193.IN-ADDR.ARPA.",                                                    "193.0.0.0/24"         },
-        {"1.0.0.193.in-addr.arpa",                                                   "193.0.0.1/32"         },
-        {"0-15.0.0.193.in-addr.arpa",                                                "193.0.0.0/28"         },
-        {"3-9.0.0.193.in-addr.arpa",                                                 "193.0.0.3 - 193.0.0.9"},
-        {"8-8.0.0.193.in-addr.arpa",                                                 "193.0.0.8/32"         },
-        {"0-255.0.0.193.in-addr.arpa",                                               "193.0.0.0/24"         },
-        {"8.b.d.0.1.0.0.2.ip6.arpa",                                                 "2001:db8::/32"        },
-        {"2.ip6.arpa",                                                               "2000::/4"             },
-        {"0.ip6.ARPA.",                                                              "::/4"                 },
-        {"F.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.ip6.arpa",
-         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"                                                      },
+        {"193.in-addr.arpa",             "193.0.0.0/8"          },
+        {"0.0.193.in-addr.arpa",         "193.0.0.0/24"         },
+        {"0.0.193.IN-ADDR.ARPA.",        "193.0.0.0/24"         },
+        {"1.0.0.193.in-addr.arpa",       "193.0.0.1/32"         },
+        {"0-15.0.0.193.in-addr.arpa",    "193.0.0.0/28"         },
+        {"3-9.0.0.193.in-addr.arpa",     "193.0.0.3 - 193.0.0.9"},
+        {"8-8.0.0.193.in-addr.arpa",     "193.0.0.8/32"         },
+        {"0-255.0.0.193.in-addr.arpa",   "193.0.0.0/24"         },
+        {"8.b.d.0.1.0.0.2.ip6.arpa",     "2001:db8::/32"        },
+        {"2.ip6.arpa",                   "2000::/4"             },
+        {"0.ip6.ARPA.",                  "::/4"                 },
  /* Refused. */
-        {"",                                                                         ""                     },
-        {".",                                                                        ""                     },
-        {"in-addr.arpa",                                                             ""                     },
-        {".in-addr.arpa",                                                            ""                     },
-        {"ip6.arpa",                                                                 ""                     },
-        {"5.4.3.2.1.in-addr.arpa",                                                   ""                     },
-        {"256.in-addr.arpa",                                                         ""                     },
-        {"00.193.in-addr.arpa",                                                      ""                     },
-        {"01.193.in-addr.arpa",                                                      ""                     },
-        {"0..193.in-addr.arpa",                                                      ""                     },
-        {"0-15.0.193.in-addr.arpa",                                                  ""                     },
-        {"0.0-15.0.193.in-addr.arpa",                                                ""                     },
-        {"15-0.0.0.193.in-addr.arpa",                                                ""                     },
-        {"0-15-31.0.0.193.in-addr.arpa",                                             ""                     },
-        {"0-256.0.0.193.in-addr.arpa",                                               ""                     },
-        {"-15.0.0.193.in-addr.arpa",                                                 ""                     },
-        {"0-.0.0.193.in-addr.arpa",                                                  ""                     },
-        {"0/28.0.0.193.in-addr.arpa",                                                ""                     },
-        {"0.0.193.in-addr.arpa..",                                                   ""                     },
-        {"g.ip6.arpa",                                                               ""                     },
-        {"10.ip6.arpa",                                                              ""                     },
-        {"0.0-1.ip6.arpa",                                                           ""                     },
-        {"4.3.2.1.e164.arpa",                                                        ""                     },
-        {"example.net",                                                              ""                     },
+        {"",                             ""                     },
+        {".",                            ""                     },
+        {"in-addr.arpa",                 ""                     },
+        {".in-addr.arpa",                ""                     },
+        {"ip6.arpa",                     ""                     },
+        {"5.4.3.2.1.in-addr.arpa",       ""                     },
+        {"256.in-addr.arpa",             ""                     },
+        {"00.193.in-addr.arpa",          ""                     },
+        {"01.193.in-addr.arpa",          ""                     },
+        {"0..193.in-addr.arpa",          ""                     },
+        {"0-15.0.193.in-addr.arpa",      ""                     },
+        {"0.0-15.0.193.in-addr.arpa",    ""                     },
+        {"15-0.0.0.193.in-addr.arpa",    ""                     },
+        {"0-15-31.0.0.193.in-addr.arpa", ""                     },
+        {"0-256.0.0.193.in-addr.arpa",   ""                     },
+        {"-15.0.0.193.in-addr.arpa",     ""                     },
+        {"0-.0.0.193.in-addr.arpa",      ""                     },
+        {"0/28.0.0.193.in-addr.arpa",    ""                     },
+        {"0.0.193.in-addr.arpa..",       ""                     },
+        {"g.ip6.arpa",                   ""                     },
+        {"10.ip6.arpa",                  ""                     },
+        {"0.0-1.ip6.arpa",               ""                     },
+        {"4.3.2.1.e164.arpa",            ""                     },
+        {"example.net",                  ""                     },
     };
     return PARAMETERS(cases);
 }
@@ -225,6 +223,22 @@ ParameterizedTest(struct ip_case *c, rpsl_ip, reads_reverse_names)
     cr_assert_eq(rc, ERR_OK, "'%s' was refused", c->text);
     (void)ip_format_prefix(&range, text);
     cr_expect_str_eq(text, c->canonical, "'%s' became '%s'", c->text, text);
+}
+
+Test(rpsl_ip, reads_a_reverse_name_of_all_32_digits)
+{
+    struct ip_range range;
+
+    cr_assert_eq(ip_parse_reverse(STR("F.e.f.f.f.f.f.f.f.f.f.f.f.f.f.f."
+                                      "f.f.f.f.f.f.f.f.f.f.f.f.f.f.d.c.ip6.arpa"),
+                                  &range),
+                 ERR_OK);
+    cr_expect(range.begin == range.end && range.is_v6);
+    cr_expect((uint32_t)range.begin == 0xffffffef && (uint32_t)(range.begin >> 96) == 0xcdffffff);
+    cr_expect_eq(ip_parse_reverse(STR("0.F.e.f.f.f.f.f.f.f.f.f.f.f.f.f.f."
+                                      "f.f.f.f.f.f.f.f.f.f.f.f.f.f.d.c.ip6.arpa"),
+                                  &range),
+                 ERR_SYNTAX);
 }
 
 ParameterizedTestParameters(rpsl_ip, reads_as_ranges)

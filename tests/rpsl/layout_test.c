@@ -39,39 +39,42 @@ struct layout_case {
 
 ParameterizedTestParameters(rpsl_layout, of_an_attribute)
 {
+    /* clang-format off */
     static struct layout_case cases[] = {
-        {"mntner:FOO-MNT\n",                                      "mntner:         FOO-MNT\n",                       "*mt: FOO-MNT\n"             },
-        {"mntner:         FOO-MNT",                               "mntner:         FOO-MNT\n",                       "*mt: FOO-MNT\n"             },
-        {"assignment-size:48\n",                                  "assignment-size:48\n",                            "*ae: 48\n"                  },
-        {"assignment-size:   48\n",                               "assignment-size:   48\n",                         "*ae: 48\n"                  },
-        {"Sponsoring-Org:ORG-X\n",                                "sponsoring-org: ORG-X\n",                         "*sp: ORG-X\n"               },
+        {"mntner:FOO-MNT\n", "mntner:         FOO-MNT\n", "*mt: FOO-MNT\n"},
+        {"mntner:         FOO-MNT", "mntner:         FOO-MNT\n", "*mt: FOO-MNT\n"},
+        {"assignment-size:48\n", "assignment-size:48\n", "*ae: 48\n"},
+        {"assignment-size:   48\n", "assignment-size:   48\n", "*ae: 48\n"},
+        {"Sponsoring-Org:ORG-X\n", "sponsoring-org: ORG-X\n", "*sp: ORG-X\n"},
         {"descr:  one\n  two\n+  three\n+\n\tfour  five   \n \n",
          "descr:          one\n"
          "                two\n"
          "+               three\n"
          "+\n"
          "                four  five\n"
-         "+\n",                                                                                                      "*de: one\n"
+         "+\n",
+         "*de: one\n"
          "+    two\n"
          "+    three\n"
-         "+    four  five\n"                                                                                                       },
-        {"descr:\n",                                              "descr:\n",                                        "*de:\n"                     },
-        {"descr: \t \n",                                          "descr:\n",                                        "*de:\n"                     },
-        {"contact: tel:1\n",                                      "contact:        tel:1\n",                         "*con: tel:1\n"              },
-        {"contact:tel:1\n",                                       "contact:        tel:1\n",                         "*con: tel:1\n"              },
-        {"contact:      tel:1\n",                                 "contact:        tel:1\n",                         "*con: tel:1\n"              },
-        {"IREALLY-DUNNO:v\n",                                     "ireally-dunno:  v\n",                             "ireally-dunno:  v\n"        },
-        {"a-name-of-sixteen-or-more:v\n",                         "a-name-of-sixteen-or-more:v\n",
-         "a-name-of-sixteen-or-more: v\n"                                                                                                         },
-        {"foo:\n bar\n",                                          "foo:\n                bar\n",                     "foo:\n+               bar\n"},
-        {"text:\ta\tb\r\n",                                       "text:           a b\n",                           "*tx: a b\n"                 },
-        {"text: a\r\n+\r\n b\r\n",                                "text:           a\n+\n                b\n",       "*tx: a\n+    b\n"           },
-        {"text: a # c\n+++x\n",                                   "text:           a # c\n+               ++x\n",
-         "*tx: a # c\n+    x\n"                                                                                                                   },
-        {"text: x\nstray line\n",                                 "text:           x\n                stray line\n",
-         "*tx: x\n+    stray line\n"                                                                                                              },
-        {"text: x\n\n",                                           "text:           x\n+\n",                          "*tx: x\n"                   },
+         "+    four  five\n"},
+        {"descr:\n", "descr:\n", "*de:\n"},
+        {"descr: \t \n", "descr:\n", "*de:\n"},
+        {"contact: tel:1\n", "contact:        tel:1\n", "*con: tel:1\n"},
+        {"contact:tel:1\n", "contact:        tel:1\n", "*con: tel:1\n"},
+        {"contact:      tel:1\n", "contact:        tel:1\n", "*con: tel:1\n"},
+        {"IREALLY-DUNNO:v\n", "ireally-dunno:  v\n", "ireally-dunno:  v\n"},
+        {"a-name-of-sixteen-or-more:v\n", "a-name-of-sixteen-or-more:v\n",
+         "a-name-of-sixteen-or-more: v\n"},
+        {"foo:\n bar\n", "foo:\n                bar\n", "foo:\n+               bar\n"},
+        {"text:\ta\tb\r\n", "text:           a b\n", "*tx: a b\n"},
+        {"text: a\r\n+\r\n b\r\n", "text:           a\n+\n                b\n", "*tx: a\n+    b\n"},
+        {"text: a # c\n+++x\n", "text:           a # c\n+               ++x\n",
+         "*tx: a # c\n+    x\n"},
+        {"text: x\nstray line\n", "text:           x\n                stray line\n",
+         "*tx: x\n+    stray line\n"},
+        {"text: x\n\n", "text:           x\n+\n", "*tx: x\n"},
     };
+    /* clang-format on */
     return cr_make_param_array(struct layout_case, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
@@ -118,6 +121,7 @@ struct object_case {
 /* Left as registries publish, right as the reference printed it. */
 ParameterizedTestParameters(rpsl_layout, of_a_recorded_object)
 {
+    /* clang-format off */
     static struct object_case cases[] = {
         {"inetnum:        87.96.45.0 - 87.96.45.63\n"
          "netname:        SILTAGEN-DC-222\n"
@@ -128,7 +132,8 @@ ParameterizedTestParameters(rpsl_layout, of_a_recorded_object)
          " ADD 1\n"
          "+DEL 2\n"
          "\t%END RIPE\n"
-         "source:         RIPE\n",                   "inetnum:        87.96.45.0 - 87.96.45.63\n"
+         "source:         RIPE\n",
+         "inetnum:        87.96.45.0 - 87.96.45.63\n"
          "netname:        SILTAGEN-DC-222\n"
          "country:        pl\n"
          "status:         ASSIGNED PA\n"
@@ -137,7 +142,7 @@ ParameterizedTestParameters(rpsl_layout, of_a_recorded_object)
          "                ADD 1\n"
          "+               DEL 2\n"
          "                %END RIPE\n"
-         "source:         RIPE\n"                                    },
+         "source:         RIPE\n"},
         {"organisation:   ORG-KA1-RIPE\n"
          "org-name:       Kalsovex Analytics Ltd\n"
          "org-type:OTHER\n"
@@ -145,21 +150,23 @@ ParameterizedTestParameters(rpsl_layout, of_a_recorded_object)
          "abuse-c:                        ACRO225-RIPE  \n"
          "ORG-TYPE:       OTHER\n"
          "mnt-by:         LIR-GALRIDIA-1-MNT, # first\n"
-         "+               LIR-GALRIDIA-1-MNT\n",     "organisation:   ORG-KA1-RIPE\n"
+         "+               LIR-GALRIDIA-1-MNT\n",
+         "organisation:   ORG-KA1-RIPE\n"
          "org-name:       Kalsovex Analytics Ltd\n"
          "org-type:       OTHER\n"
          "e-mail:         unread@ripe.net\n"
          "abuse-c:        ACRO225-RIPE\n"
          "org-type:       OTHER\n"
          "mnt-by:         LIR-GALRIDIA-1-MNT, # first\n"
-         "+               LIR-GALRIDIA-1-MNT\n"        },
+         "+               LIR-GALRIDIA-1-MNT\n"},
         {"route:          193.110.102.0/23\n"
          "descr:Kesmamos3 Media\n"
          "origin:         AS39612\n"
          "remarks:        %ERROR:101: no entries found\n"
          "remarks:        tab\there and two  spaces\n"
          "remarks:\n"
-         "remarks:        L\xc3\xadnea de acceso\n", "route:          193.110.102.0/23\n"
+         "remarks:        L\xc3\xadnea de acceso\n",
+         "route:          193.110.102.0/23\n"
          "descr:          Kesmamos3 Media\n"
          "origin:         AS39612\n"
          "remarks:        %ERROR:101: no entries found\n"
@@ -167,6 +174,7 @@ ParameterizedTestParameters(rpsl_layout, of_a_recorded_object)
          "remarks:\n"
          "remarks:        L\xc3\xadnea de acceso\n"},
     };
+    /* clang-format on */
     return cr_make_param_array(struct object_case, cases, sizeof(cases) / sizeof(cases[0]));
 }
 

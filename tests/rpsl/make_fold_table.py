@@ -3,8 +3,9 @@
 
 usage: make_fold_table.py SOCKET [USER] > src/rpsl/fold_table.h
 
-Asks a running MariaDB (made for this with mariadb-install-db and mariadbd --skip-networking) for the
-weight of each character up to U+FFFF. Needed only when the collation changes; the table is committed.
+Asks a running MariaDB (made for this with mariadb-install-db and mariadbd --skip-networking) for
+the weight of each character up to U+FFFF. Needed only when the collation changes: the table is
+committed.
 """
 import subprocess
 import sys
@@ -46,15 +47,17 @@ def main():
             blocks += block
             index.append(len(blocks) // BLOCK)
     print("/*")
-    print(" * Weights of MariaDB's utf8mb4_general_ci, made by tests/rpsl/make_fold_table.py: do not edit.")
+    print(" * Weights of MariaDB's utf8mb4_general_ci.")
+    print(" * Made by tests/rpsl/make_fold_table.py: do not edit.")
     print(f" * Characters come in blocks of {BLOCK}; a block without a number stands for itself.")
     print(" */")
     print("#pragma once\n")
     print("#include <stdint.h>\n")
     print("/* clang-format off */")
     print(f"#define FOLD_BLOCK {BLOCK}\n")
-    print("/** Number of the block in fold_weights, from 1; 0 when its characters stand for themselves. */")
-    print(f"static const uint8_t fold_blocks[0x10000 / FOLD_BLOCK] = {{")
+    print("/** Number of the block in fold_weights, from 1; 0: its characters stand for"
+          " themselves. */")
+    print("static const uint8_t fold_blocks[0x10000 / FOLD_BLOCK] = {")
     print("\n".join(rows(index, 2, 16)))
     print("};\n")
     print("static const uint16_t fold_weights[] = {")
