@@ -52,7 +52,8 @@ static bool is_continued(struct str line)
     return backslashes % 2 == 1;
 }
 
-/* The next line that is neither blank nor a comment, with its continuations. */
+/* The next line that is neither blank nor a comment, with its continuations; it may come out empty.
+ */
 static bool take_logical_line(struct str *text, int *line, int *first_line, struct buf *joined)
 {
     struct str part;
@@ -257,11 +258,15 @@ enum err properties_next(struct str *text, int *line, struct arena *arena,
     struct why what = {0};
     enum err rc = ERR_NOT_FOUND;
 
-    if (take_logical_line(text, line, &property->line, &joined)) {
+    while (take_logical_line(text, line, &property->line, &joined)) {
+        if (joined.len == 0) {
+            continue; /* Nothing but a backslash. */
+        }
         rc = cut(buf_str(&joined), &scratch, arena, property, &what);
         if (rc != ERR_OK) {
             why_set(why, rc, "line %d: %s", property->line, what.text);
         }
+        break;
     }
     buf_free(&joined);
     buf_free(&scratch);

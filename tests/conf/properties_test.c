@@ -33,6 +33,7 @@ ParameterizedTestParameters(properties, splits_key_and_value)
         {"key=one,\\\r\n\ttwo",         "key",    "one,two",                  1},
         {"key=a\\\n# b",                "key",    "a# b",                     1},
         {"key=a\\\\\nb=c",              "key",    "a\\",                      1},
+        {"\\\n\\\n\nkey=value",         "key",    "value",                    4},
         {"key=end\\",                   "key",    "end",                      1},
         {"ke\\\n  y=v",                 "key",    "v",                        1},
         {"\r\rkey=value\rother=x",      "key",    "value",                    3},
