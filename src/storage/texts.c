@@ -398,7 +398,11 @@ struct texts_mark texts_begin(struct texts *texts, const struct text_writer *wri
     texts->fresh.count = 0;
     buf_clear(&texts->dead);
     if (writer->open != 0) {
-        mark.segment = *texts->segments[writer->open];
+        const struct segment *open = texts->segments[writer->open];
+
+        mark.used = open->used;
+        mark.live = open->live;
+        mark.last_id = open->last_id;
     }
     return mark;
 }
@@ -461,7 +465,11 @@ void texts_rollback(struct texts *texts, struct text_writer *writer, struct text
     buf_clear(&texts->dead);
     writer->open = mark.open;
     if (mark.open != 0) {
-        *texts->segments[mark.open] = mark.segment;
+        struct segment *open = texts->segments[mark.open];
+
+        open->used = mark.used;
+        open->live = mark.live;
+        open->last_id = mark.last_id;
     }
 }
 

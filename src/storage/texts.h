@@ -94,7 +94,8 @@ enum err text_reader_get(struct text_reader *reader, const struct texts *texts, 
 /** What a rollback goes back to. */
 struct texts_mark {
     uint32_t open;
-    struct segment segment; /**< A copy of the open segment's counters. */
+    size_t used, live; /**< Of the open segment. */
+    uint32_t last_id;
 };
 struct texts_mark texts_begin(struct texts *texts, const struct text_writer *writer);
 /** Give a text up with this batch; its bytes stay until the segment goes. */

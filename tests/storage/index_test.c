@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "objects.h"
 #include "rpsl/fold.h"
-#include "storage/index.h"
 
 static struct arena *arena;
 static struct index *made;
@@ -32,20 +32,9 @@ static void teardown(void)
 
 TestSuite(storage_index, .init = setup, .fini = teardown, .timeout = 120);
 
-static uint32_t draw(uint64_t *seed, uint32_t below)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(((*seed >> 32) * below) >> 32);
-}
-
 static void put(uint32_t id, const char *text)
 {
-    struct rpsl_object object;
-    struct rpsl_key key;
-
-    cr_assert_eq(rpsl_parse(str_from(text), arena, &object), ERR_OK, "%s", text);
-    cr_assert_eq(rpsl_object_key(&object, arena, &key), ERR_OK, "%s", text);
-    cr_assert_eq(index_put(made, id, 1, 7, &object, &key), ERR_OK, "%s", text);
+    cr_assert_eq(put_text(made, id, str_from(text), arena), ERR_OK, "%s", text);
 }
 
 static void publish(void)
@@ -243,33 +232,6 @@ Test(storage_index, keeps_a_held_snapshot_through_refreshes)
 
 #define IDS 400
 
-static const char *random_object(struct arena *keep, uint64_t *seed)
-{
-    uint32_t name = draw(seed, 300);
-    struct str text;
-
-    switch (draw(seed, 4)) {
-    case 0:
-        text = arena_printf(arena, "inetnum: 10.%u.0.0 - 10.%u.%u.255\nnetname: NET-%u\n", name % 7,
-                            name % 7 + draw(seed, 3), draw(seed, 256), draw(seed, 5));
-        break;
-    case 1:
-        text = arena_printf(arena, "inet6num: 2001:%x::/%u\nnetname: NET-%u\n", name % 7,
-                            32 + draw(seed, 16), draw(seed, 5));
-        break;
-    case 2:
-        text = arena_printf(arena, "domain: %u.0.10.in-addr.arpa\nnserver: ns%u.example\n", name,
-                            draw(seed, 20));
-        break;
-    default:
-        text = arena_printf(arena, "person: Jane Doe%u\nnic-hdl: JD%u-TEST\n", name, name);
-        break;
-    }
-    text = arena_printf(keep, "%.*smnt-by: M%u-MNT, M%u-MNT\nremarks: %0*d\nsource: TEST\n",
-                        STR_ARG(text), draw(seed, 9), draw(seed, 9), (int)draw(seed, 900) + 1, 1);
-    return text.at;
-}
-
 Test(storage_index, agrees_with_a_list_of_texts)
 {
     static const char *texts[IDS], *before[IDS];
@@ -283,7 +245,7 @@ Test(storage_index, agrees_with_a_list_of_texts)
             uint32_t id = draw(&seed, IDS - 1) + 1;
 
             if (draw(&seed, 3) > 0) {
-                texts[id] = random_object(keep, &seed);
+                texts[id] = random_object(&seed, keep).at;
                 put(id, texts[id]);
             } else {
                 cr_assert_eq(index_remove(made, id), texts[id] ? ERR_OK : ERR_NOT_FOUND);

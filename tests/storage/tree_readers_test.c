@@ -7,17 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "objects.h"
 #include "storage/bytes.h"
 #include "storage/pins.h"
 #include "storage/tree.h"
 
 static const struct tree_shape shape = {12, 12, 4, 4};
-
-static uint32_t draw(uint64_t *seed, uint32_t below)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(((*seed >> 32) * below) >> 32);
-}
 
 static void require(bool holds, const char *what)
 {

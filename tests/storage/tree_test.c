@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "objects.h"
 #include "storage/bytes.h"
 #include "storage/tree.h"
 
@@ -17,12 +18,6 @@ static const struct tree_shape shapes[] = {
     {36, 36, 16, 16}, /* IPv6 ranges */
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
-
-static uint32_t draw(uint64_t *seed, uint32_t below)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(((*seed >> 32) * below) >> 32);
-}
 
 /* --- the model: records in a sorted array --- */
 
