@@ -5,7 +5,10 @@ libmirror_a_SOURCES = \
     src/mirror/input.c src/mirror/input.h \
     src/mirror/intake.c src/mirror/intake.h \
     src/mirror/loader.c src/mirror/loader.h \
+    src/mirror/nrtm_client.c src/mirror/nrtm_client.h \
+    src/mirror/nrtm_probe.c src/mirror/nrtm_probe.h \
     src/mirror/nrtm_reply.c src/mirror/nrtm_reply.h \
+    src/mirror/nrtm_retry.c src/mirror/nrtm_retry.h \
     src/mirror/nrtm_session.c src/mirror/nrtm_session.h \
     src/mirror/nrtm_stream.c src/mirror/nrtm_stream.h \
     src/mirror/paragraph.c src/mirror/paragraph.h

@@ -94,8 +94,7 @@ static bool is_careful(const struct nrtm_session *s)
     return s->position < *s->conf.careful_until;
 }
 
-/* What a failure of storage means for the session; s->why was set by storage. */
-static enum nrtm_outcome local_failure(enum err rc)
+enum nrtm_outcome nrtm_session_outcome_of(enum err rc)
 {
     switch (rc) {
     case ERR_MOVED:
@@ -223,7 +222,7 @@ static enum nrtm_outcome batch_failed(struct nrtm_session *s, enum err rc, int64
             return OUTCOME_GOES_ON;
         }
     }
-    s->ended = local_failure(rc);
+    s->ended = nrtm_session_outcome_of(rc);
     if (s->ended == OUTCOME_BAD_BATCH && last_serial > *s->conf.careful_until) {
         *s->conf.careful_until = last_serial;
     }
@@ -272,7 +271,9 @@ static enum nrtm_outcome take_start(struct nrtm_session *s, const struct nrtm_ev
     s->conf.request.version = e->version;
     s->start_first = e->first;
     s->start_last = e->last;
-    s->reply.upstream_max = e->last;
+    if (request->last < 0) {
+        s->reply.upstream_max = e->last;
+    }
     snprintf(s->start_line, sizeof(s->start_line), "%.*s", STR_ARG(e->line));
     return OUTCOME_GOES_ON;
 }

@@ -58,18 +58,21 @@ enum nrtm_outcome nrtm_session_feed(struct nrtm_session *session, struct str byt
 enum nrtm_outcome nrtm_session_end(struct nrtm_session *session);
 /** Commit what is pending. @return OUTCOME_GOES_ON or how the session ended. */
 enum nrtm_outcome nrtm_session_commit(struct nrtm_session *session);
-bool nrtm_session_is_pending(
-    const struct nrtm_session *session); /* Something waits for a commit. */
+/** Whether something waits for a commit. */
+bool nrtm_session_is_pending(const struct nrtm_session *session);
 
 bool nrtm_session_has_started(const struct nrtm_session *session);      /* %START was read. */
 struct str nrtm_session_start_line(const struct nrtm_session *session); /* As received. */
 bool nrtm_session_is_filtered(const struct nrtm_session *session);
 /** Newest serial known complete and committed, or started from. */
 int64_t nrtm_session_position(const struct nrtm_session *session);
-/** What the upstream said of itself; -1 where it did not. upstream_max is START.last too. */
+/** What the upstream said of itself; -1 where it did not. upstream_max is START.last of a request
+ * to LAST, too. */
 struct nrtm_reply nrtm_session_reply(const struct nrtm_session *session);
 /** The sentence that explains the outcome; "" when the outcome says it all. Text of the peer is
  * quoted in it. */
 const char *nrtm_session_why(const struct nrtm_session *session);
-uint64_t
-nrtm_session_operations(const struct nrtm_session *session); /* Committed in this session. */
+/** Operations committed in this session. */
+uint64_t nrtm_session_operations(const struct nrtm_session *session);
+/** How a failure of storage ends a session. */
+enum nrtm_outcome nrtm_session_outcome_of(enum err rc);

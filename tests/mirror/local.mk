@@ -1,7 +1,8 @@
 # Criterion tests of src/mirror; each links only what its folder may see.
-# Parsers need neither storage nor sockets; sessions run on a fake storage linked in place of the real one.
+# Parsers need neither storage nor sockets; sessions run on a fake storage, the client on fake
+# sockets and a fake clock, all linked in place of the real ones.
 mirror_tests = tests/mirror/dump_test tests/mirror/nrtm_stream_test tests/mirror/nrtm_reply_test \
-    tests/mirror/nrtm_session_test tests/mirror/loader_test
+    tests/mirror/nrtm_session_test tests/mirror/loader_test tests/mirror/nrtm_client_test
 MIRROR_TEST_LIBS = libmirror.a librpsl.a $(LINK_CONF) $(ZLIB_LIBS) $(CRITERION_LIBS)
 FAKE_STORAGE = tests/mirror/fake_storage.c tests/mirror/fake_storage.h
 tests_mirror_dump_test_SOURCES = tests/mirror/dump_test.c
@@ -14,5 +15,8 @@ tests_mirror_nrtm_session_test_SOURCES = tests/mirror/nrtm_session_test.c $(FAKE
 tests_mirror_nrtm_session_test_LDADD = $(MIRROR_TEST_LIBS)
 tests_mirror_loader_test_SOURCES = tests/mirror/loader_test.c $(FAKE_STORAGE)
 tests_mirror_loader_test_LDADD = $(MIRROR_TEST_LIBS)
+tests_mirror_nrtm_client_test_SOURCES = tests/mirror/nrtm_client_test.c $(FAKE_STORAGE) \
+    tests/mirror/fake_net.c tests/mirror/fake_net.h
+tests_mirror_nrtm_client_test_LDADD = $(MIRROR_TEST_LIBS)
 check_PROGRAMS += $(mirror_tests)
 TESTS += $(mirror_tests)

@@ -1,0 +1,122 @@
+/*
+ * NRTM probe: connect, one line, find our source in the answer, close.
+ */
+#include "mirror/nrtm_probe.h"
+
+#include <stdlib.h>
+
+struct nrtm_probe {
+    char *source;
+    struct conn_request *connecting;
+    struct conn *conn;
+    bool got_bytes;
+    void (*on_done)(void *context, int64_t newest);
+    void *context;
+};
+
+static void probe_free(struct nrtm_probe *probe)
+{
+    struct conn *conn = probe->conn;
+
+    conn_connect_cancel(probe->connecting);
+    probe->conn = NULL;
+    if (conn != NULL) {
+        conn_close(conn, "probe done");
+    }
+    free(probe->source);
+    free(probe);
+}
+
+static void finish(struct nrtm_probe *probe, int64_t newest)
+{
+    void (*on_done)(void *context, int64_t newest) = probe->on_done;
+    void *context = probe->context;
+
+    probe_free(probe);
+    on_done(context, newest);
+}
+
+/* RIPE:3:X:1-70004000 */
+static bool read_line(struct str line, struct str source, int64_t *newest)
+{
+    struct str rest = str_trim(line), piece;
+    uint64_t number;
+
+    if (!str_split(&rest, ':', &piece) || !str_eq_nocase(piece, source) ||
+        !str_split(&rest, ':', &piece) || !str_split(&rest, ':', &piece) ||
+        !str_split(&rest, '-', &piece) || !str_split(&rest, ':', &piece) ||
+        str_to_u64(piece, INT64_MAX, &number) != ERR_OK) {
+        return false;
+    }
+    *newest = (int64_t)number;
+    return true;
+}
+
+static void on_line(struct conn *conn, struct str line)
+{
+    struct nrtm_probe *probe = conn_context(conn);
+    int64_t newest;
+
+    probe->got_bytes = true;
+    if (read_line(line, str_from(probe->source), &newest)) {
+        finish(probe, newest);
+    }
+}
+
+static void on_close(struct conn *conn, const char *reason)
+{
+    struct nrtm_probe *probe = conn_context(conn);
+
+    if (probe->conn == conn) { /* Not closed by us. */
+        probe->conn = NULL;
+        finish(probe, probe->got_bytes ? NRTM_PROBE_UNTOLD : NRTM_PROBE_NO_ANSWER);
+    }
+}
+
+static const struct conn_handler probe_handler = {.on_line = on_line, .on_close = on_close};
+
+static void on_connected(void *context, struct conn *conn)
+{
+    struct nrtm_probe *probe = context;
+
+    probe->connecting = NULL;
+    probe->conn = conn;
+    conn_set_handler(conn, &probe_handler, probe);
+    buf_add_str(conn_output(conn), STR("-q sources\n"));
+    conn_flush(conn);
+}
+
+static void on_fail(void *context, const char *text)
+{
+    struct nrtm_probe *probe = context;
+
+    probe->connecting = NULL;
+    finish(probe, NRTM_PROBE_NO_ANSWER);
+}
+
+struct nrtm_probe *nrtm_probe_start(struct loop *loop, const char *host, int port,
+                                    const char *source, const struct net_keepalive *keepalive,
+                                    int timeout_s, void (*on_done)(void *context, int64_t newest),
+                                    void *context)
+{
+    const struct conn_limits limits = {
+        .max_line = 1024, .read_timeout_s = timeout_s, .write_timeout_s = timeout_s};
+    struct nrtm_probe *probe = calloc(1, sizeof(*probe));
+
+    if (probe == NULL) {
+        abort();
+    }
+    probe->source = str_dup(str_from(source));
+    probe->on_done = on_done;
+    probe->context = context;
+    probe->connecting =
+        conn_connect(loop, host, port, timeout_s, keepalive, &limits, on_connected, on_fail, probe);
+    return probe;
+}
+
+void nrtm_probe_cancel(struct nrtm_probe *probe)
+{
+    if (probe != NULL) {
+        probe_free(probe);
+    }
+}
