@@ -769,7 +769,7 @@ size_t conn_count(const struct loop *loop)
 
 void conn_set_handler(struct conn *conn, const struct conn_handler *handler, void *context)
 {
-    conn->handler = handler;
+    conn->handler = handler != NULL ? handler : &no_handler;
     conn->context = context;
 }
 

@@ -76,7 +76,7 @@ struct conn_limits {
     bool telnet_interrupt; /**< FF F4 FF FD 06 also ends a line. */
 };
 
-/** @param handler  Lives as long as the connection; may be changed at any time. */
+/** @param handler  Lives as long as the connection; may be changed at any time; NULL: none. */
 void conn_set_handler(struct conn *conn, const struct conn_handler *handler, void *context);
 void *conn_context(const struct conn *conn);
 struct loop *conn_loop(const struct conn *conn);
