@@ -10,7 +10,7 @@ dist_whois_DATA = etc/whois.properties.example
 unit_DATA = etc/whoisd.service
 EXTRA_DIST += etc/whoisd.service.in etc/whoisd.logrotate.in etc/private-mariadb.sh \
     etc/functions.sh quickstart.sh
-CLEANFILES = etc/whoisd.service etc/whoisd.logrotate
+CLEANFILES += etc/whoisd.service etc/whoisd.logrotate
 
 etc/whoisd.service: etc/whoisd.service.in Makefile
 	$(fill_in_directories)

@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+"""The end state: load the sample, play its journal, and compare everything with the recorded final
+state: every object in the database, every object by whois, every inverse and range answer.
+
+Once straight through, once with the server killed at each named fault point of a batch, once killed at
+random moments inside a batch. Nothing may be lost and nothing applied twice.
+"""
+
+import random
+import signal
+
+import harness
+from harness import DATABASE, FINAL, IS_LONG, LAST, SERIAL, blocks, equal, wait_for
+from oracle import INVERSE, RANGED, Object, Registry, normal_text, printed_text, search_range
+
+FAULT_POINTS = ["batch-begin", "batch-lock", "batch-position", "batch-history", "batch-serials-old",
+                "batch-last-update", "batch-last-insert", "batch-serials", "batch-state",
+                "batch-before-commit", "batch-after-commit", "batch-before-publish"]
+RANDOM_KILLS = 50 if IS_LONG else 5
+SAMPLE = 1 if IS_LONG else 20  # Of inverse and range searches, one in so many is asked.
+
+_final = None
+
+
+def final():
+    """The recorded final state, read once."""
+    global _final
+    if _final is None:
+        _final = Registry.read(FINAL)
+    return _final
+
+
+# --- comparing ---
+
+def compare_database(lab):
+    rows = lab.database.sql("SELECT object_type, HEX(object) FROM last WHERE sequence_id > 0")
+    got = sorted((int(number), bytes.fromhex(text)) for number, text in rows)
+    expected = final().texts()
+    missing = set(expected) - set(got)
+    extra = set(got) - set(expected)
+    equal((len(got), sorted(missing)[:3], sorted(extra)[:3]), (len(expected), [], []),
+          "objects in the database: number, missing, extra")
+    compare_history(lab)
+
+
+def compare_history(lab):
+    """Every op has its one serial; versions count from 1 without a gap."""
+    value = lab.database.value
+    equal(value("SELECT COUNT(*) FROM serials WHERE serial_id > %d" % SERIAL), str(LAST - SERIAL),
+          "rows in serials")
+    equal(value("SELECT COUNT(*) FROM (SELECT object_id, COUNT(*) n FROM serials WHERE atlast = 1 "
+                "GROUP BY object_id HAVING n > 1) twice"), "0", "objects with two newest serials")
+    equal(value("SELECT COUNT(*) FROM serials s JOIN last l USING (object_id) WHERE s.atlast = 1 "
+                "AND s.sequence_id <> l.sequence_id"), "0", "newest serials of older versions")
+    equal(value("SELECT COUNT(*) FROM (SELECT object_id, COUNT(*) n, MAX(sequence_id) top "
+                "FROM history GROUP BY object_id) h JOIN last l USING (object_id) "
+                "WHERE h.n <> h.top OR (l.sequence_id > 0 AND l.sequence_id <> h.top + 1)"), "0",
+          "objects with gaps in their versions")
+
+
+def compare_objects_by_whois(lab):
+    client = lab.client()
+    wanted = list(final().objects.values())
+    lines = ["-s RIPE-GRS -r -G -B -x -T %s %s" % (o.type, search_key(o)) if o.range else
+             "-s RIPE-GRS -r -G -B %s -T %s %s" % ("-x" if o.type == "domain" else "", o.type,
+                                                  search_key(o)) for o in wanted]
+    for o, line, answer in zip(wanted, lines, client.answers(lines)):
+        got = [normal_text(block) for block in blocks(answer)]
+        expected = printed_text(o.text)
+        if o.type in ("mntner", "person", "role", "organisation", "as-block"):
+            # Also found by names and, as-blocks, by what they hold: ours is among them.
+            got = [block for block in got if Object(b"\n".join(block) + b"\n").key == o.key]
+        equal(got, [expected], "answer to " + line)
+    client.close()
+
+
+def search_key(o):
+    value = o.attributes[0][1].decode("latin-1")
+    if o.type in ("route", "route6"):
+        return value + o.first("origin").decode()
+    if o.type in ("person", "role"):
+        return o.first("nic-hdl").decode()
+    return value
+
+
+def keys_of(answer):
+    """Of a -K answer, in its order."""
+    return [Object(block + b"\n").key for block in blocks(answer)]
+
+
+def compare_inverse(lab):
+    index = sorted(final().inverse().items())
+    asked = [entry for entry in index if random.randrange(SAMPLE) == 0]
+    client = lab.client()
+    lines = ["-s RIPE-GRS -K -r -i %s %s" % (attribute, value.decode("latin-1"))
+             for (attribute, value), _ in asked]
+    for ((attribute, value), expected), line, answer in zip(asked, lines, client.answers(lines)):
+        if attribute not in INVERSE or not may_refer(attribute, value):
+            continue
+        got = keys_of(answer)
+        equal((sorted(set(got)), len(got)), (sorted(expected), len(expected)),
+              "answer to " + line)
+    client.close()
+
+
+def may_refer(attribute, value):
+    """Non-ASCII keys are asked in UTF-8 by people; not here."""
+    return value.isascii()
+
+
+def compare_ranges(lab):
+    client = lab.client()
+    for object_type in RANGED:
+        rows = final().in_ranges(object_type)
+        objects = [o for o in final().objects.values() if o.type == object_type]
+        picked = random.sample(objects, min(len(objects), 4000 // SAMPLE // len(RANGED)))
+        questions = [(flag, o) for o in picked for flag in ("", "-x", "-l", "-L", "-m", "-M")]
+        lines = ["-s RIPE-GRS -K -r %s -T %s %s" % (flag, object_type,
+                                                   o.attributes[0][1].decode("latin-1"))
+                 for flag, o in questions]
+        for (flag, o), line, answer in zip(questions, lines, client.answers(lines)):
+            equal(keys_of(answer), search_range(rows, flag, *o.range), "answer to " + line)
+    client.close()
+
+
+def compare_all(lab):
+    compare_database(lab)
+    compare_objects_by_whois(lab)
+    compare_inverse(lab)
+    compare_ranges(lab)
+
+
+# --- scenarios ---
+
+def test_straight_through(lab):
+    upstream = lab.upstream()
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(LAST)
+    compare_all(lab)
+    equal(upstream.accepts, 1, "connections to the upstream")
+    lab.stop()
+    lab.start()  # And the same from an index rebuilt from the database.
+    compare_all(lab)
+    lab.stop()
+
+
+def test_killed_at_every_fault_point(lab):
+    """Each point is passed in a batch of its own; the server dies there and goes on after a restart."""
+    upstream = lab.upstream(last=SERIAL)
+    lab.load()
+    step = (LAST - SERIAL) // len(FAULT_POINTS)
+    for number, point in enumerate(FAULT_POINTS):
+        begin = SERIAL + number * step
+        target = LAST if point == FAULT_POINTS[-1] else begin + step
+        upstream.publish(begin)
+        lab.start(WHOISD_FAULT=point)
+        upstream.publish(target)
+        equal(lab.wait_for_end(), -signal.SIGKILL, "end of the server at " + point)
+        committed = point in ("batch-after-commit", "batch-before-publish")
+        reached = lab.database.max_serial()
+        equal(reached > begin, committed, "serial moved at %s: %d" % (point, reached))
+        lab.start()
+        lab.wait_for_serial(target)
+        lab.stop()
+    lab.start()
+    compare_all(lab)
+    lab.stop()
+
+
+def is_inside_batch(lab):
+    """Whether a transaction of the server has changed rows and not ended."""
+    return lab.database.value(
+        "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_modified > 0") != "0"
+
+
+def test_killed_at_random_moments(lab):
+    """The server is stopped at a random moment; inside a batch it is killed, otherwise it goes on."""
+    upstream = lab.upstream(last=SERIAL)
+    lab.load()
+    lab.start()
+    kills = 0
+    serial = SERIAL
+    step = (LAST - SERIAL) // (RANDOM_KILLS * 3)
+    while kills < RANDOM_KILLS:
+        if serial + step > LAST:
+            raise AssertionError("the journal ended after %d kills inside a batch" % kills)
+        serial += step
+        upstream.publish(serial)
+        if kill_inside_batch(lab, serial):
+            kills += 1
+            lab.start()
+        lab.wait_for_serial(serial)
+    upstream.publish(LAST)
+    lab.wait_for_serial(LAST)
+    compare_all(lab)
+    lab.stop()
+    print("      %d kills, each inside a batch" % kills)
+
+
+def kill_inside_batch(lab, serial):
+    while lab.database.max_serial() < serial:
+        harness.time.sleep(random.random() * 0.005)
+        lab.process.send_signal(signal.SIGSTOP)
+        inside = is_inside_batch(lab)
+        if inside:
+            equal(lab.kill(), -signal.SIGKILL, "end of the server")
+            return True
+        lab.process.send_signal(signal.SIGCONT)
+    return False
+
+
+harness.main(__name__)

@@ -1,0 +1,401 @@
+"""What the end-to-end scenarios share: a private MariaDB, whois roots, clients, waiting.
+
+A scenario is a program: functions named test_* that take a Lab, and `harness.main(__name__)` at the end.
+Every test gets a Lab of its own: a fresh whois root and an empty database server, which all tests of the
+program share. Nothing sleeps for luck: tests wait for log lines, answers and SQL values.
+
+    WHOISD       the binary (build/whoisd or whoisd of the tree otherwise)
+    E2E_LONG     set: the long form of a scenario
+    E2E_SEED     of the random choices; printed
+    E2E_KEEP     set: keep the temporary directory of a failed run
+"""
+
+import os
+import pwd
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+DATA = os.path.join(ROOT, "tests", "data")
+DUMP = os.path.join(DATA, "ripe-small.db.gz")
+JOURNAL = os.path.join(DATA, "ripe-small.nrtm.gz")
+FINAL = os.path.join(DATA, "ripe-small.final.db.gz")
+SERIAL = 70000000
+LAST = 70004000
+DATABASE = "WHOIS_MIRROR_RIPE_GRS"
+
+sys.path.insert(0, os.path.join(ROOT, "tests", "upstream"))
+from upstream import Journal, Upstream  # noqa: E402
+
+IS_LONG = bool(os.environ.get("E2E_LONG"))
+SEED = int(os.environ.get("E2E_SEED") or random.randrange(1 << 32))
+# Slow builds (sanitizers) and loaded machines need time; a wait that succeeds costs none of it.
+PATIENCE = 60
+
+
+def find_binary():
+    for path in (os.environ.get("WHOISD"), ROOT + "/build/whoisd", ROOT + "/whoisd"):
+        if path and os.access(path, os.X_OK):
+            return os.path.abspath(path)
+    sys.exit("no whoisd: set WHOISD")
+
+
+WHOISD = find_binary()
+
+
+def run_user():
+    """The account for servers that root starts."""
+    for name in ("whoisd", "nobody"):
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue
+    return "nobody"
+
+
+def wait_for(what, condition, seconds=PATIENCE):
+    """Ask again and again until the condition holds; return what it returned."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError("waited %d s for %s" % (seconds, what))
+        time.sleep(0.01)
+
+
+def equal(got, expected, what):
+    if got != expected:
+        raise AssertionError("%s: got %.2000r, expected %.2000r" % (what, got, expected))
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+class Database:
+    """The private MariaDB of a test program."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.control("start")
+        self.option_file = os.path.join(directory, "dbint.cnf")
+        with open(self.option_file, encoding="ascii") as file:
+            settings = dict(line.strip().split("=", 1) for line in file if "=" in line)
+        self.socket = settings["socket"]
+        self.password = settings["password"]
+
+    def control(self, command):
+        subprocess.run([ROOT + "/etc/private-mariadb.sh", command, "--dir", self.directory],
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def pid(self):
+        with open(os.path.join(self.directory, "mysqld.pid"), encoding="ascii") as file:
+            return int(file.read())
+
+    def sql(self, statement, database=DATABASE, may_fail=False):
+        """Rows of strings; binary columns are best asked for as HEX()."""
+        result = subprocess.run(["mysql", "--defaults-file=" + self.option_file, "-N", "-B",
+                                 "-e", statement, database], capture_output=True, check=False)
+        if result.returncode:
+            if may_fail:
+                return []
+            raise AssertionError("%s: %s" % (statement, result.stderr.decode()))
+        return [line.split("\t") for line in result.stdout.decode("latin-1").splitlines()]
+
+    def value(self, statement, database=DATABASE):
+        rows = self.sql(statement, database)
+        return rows[0][0] if rows else None
+
+    def max_serial(self, database=DATABASE):
+        return int(self.value("SELECT COALESCE(MAX(serial_id), 0) FROM serials", database))
+
+    def drop_all(self):
+        names = self.sql("SHOW DATABASES", "")
+        for (name,) in names:
+            if name not in ("information_schema", "mysql", "performance_schema", "sys"):
+                self.sql("DROP DATABASE `%s`" % name, "")
+
+
+class Whois:
+    """A client with a persistent connection."""
+
+    def __init__(self, port, timeout=PATIENCE):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.buffer = b""
+        self.banner = b"\n\n\n" + self.read_to(b"\n\n")
+        self.sock.sendall(b"-k\n")
+        self.read_to(self.banner)
+
+    def read_to(self, end):
+        while end not in self.buffer:
+            data = self.sock.recv(1 << 20)
+            if not data:
+                raise EOFError("the server closed; read: %.300r" % self.buffer)
+            self.buffer += data
+        at = self.buffer.index(end) + len(end)
+        found, self.buffer = self.buffer[:at], self.buffer[at:]
+        return found
+
+    def answers(self, lines, window=64):
+        """Yield the answer to each line, in order, with some of them on their way at a time."""
+        waiting = 0
+        for line in lines:
+            self.sock.sendall(line.encode() + b"\n")
+            waiting += 1
+            if waiting == window:
+                yield self.read_to(self.banner)
+                waiting -= 1
+        for _ in range(waiting):
+            yield self.read_to(self.banner)
+
+    def ask(self, line):
+        return next(self.answers([line]))
+
+    def close(self):
+        self.sock.close()
+
+
+def blocks(answer):
+    """The objects of an answer: paragraphs that are not comments."""
+    return [block for block in answer.strip(b"\n").split(b"\n\n")
+            if block.strip(b"\n") and not block.startswith(b"%")]
+
+
+def ask_once(port, line, half_close=False):
+    """One connection, one line, everything until the server closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
+        sock.sendall(line if isinstance(line, bytes) else line.encode() + b"\n")
+        if half_close:
+            sock.shutdown(socket.SHUT_WR)
+        answer = b""
+        while True:
+            data = sock.recv(1 << 20)
+            if not data:
+                return answer
+            answer += data
+
+
+class Lab:
+    """A whois root with its server, in a directory of its own."""
+
+    def __init__(self, database, directory, name="root"):
+        self.database = database
+        self.root = os.path.join(directory, name)
+        self.var = os.path.join(self.root, "var")
+        os.mkdir(self.root)
+        os.chmod(self.root, 0o755)
+        self.port = free_port()
+        self.upstreams = []
+        self.process = None
+        self.log_from = 0
+        self.options = {
+            "whois.source": "LOCAL",
+            "port.query": self.port,
+            "query.bind": "127.0.0.1",
+            "whois.db.master.url": "jdbc:mariadb://localhost/LOCAL?localSocket=" + database.socket,
+            "whois.db.master.username": "dbint",
+            "whois.db.master.password": database.password,
+            "whois.db.grs.master.baseurl":
+                "jdbc:mariadb://localhost/WHOIS_MIRROR?localSocket=" + database.socket,
+            "nrtm.enabled": "false",
+            "nrtm.import.enabled": "true",
+            "nrtm.import.sources": "RIPE-GRS",
+        }
+        if os.geteuid() == 0:
+            self.options["run.user"] = run_user()
+
+    # --- the upstream ---
+
+    def upstream(self, journal=JOURNAL, last=None, name="RIPE-GRS", **more):
+        """Start one for a mirror, publishing up to `last`; the server is told by properties."""
+        recorded = journal if isinstance(journal, Journal) else Journal.read(journal)
+        if last is not None:
+            recorded.last = last
+        upstream = Upstream(recorded, **more)
+        self.upstreams.append(upstream)
+        prefix = "nrtm.import.%s." % name
+        self.options[prefix + "source"] = recorded.source
+        self.options[prefix + "host"] = upstream.host
+        self.options[prefix + "port"] = upstream.port
+        return upstream
+
+    # --- the server ---
+
+    def write_properties(self):
+        path = os.path.join(self.root, "properties")
+        with open(path, "w", encoding="utf-8") as file:
+            for key, value in self.options.items():
+                file.write("%s=%s\n" % (key, value))
+        os.chmod(path, 0o644)
+
+    def whoisd(self, *arguments, check=True, env=None, seconds=120):
+        """Run a command to its end; return (exit code, output)."""
+        self.write_properties()
+        done = subprocess.run([WHOISD, "--config", os.path.join(self.root, "properties"), *arguments],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds,
+                              env={**os.environ, **(env or {})}, check=False)
+        output = done.stdout.decode("latin-1")
+        if check and done.returncode:
+            raise AssertionError("whoisd %s: exit %d: %s" % (" ".join(arguments), done.returncode,
+                                                            output))
+        return done.returncode, output
+
+    def init(self, *arguments, check=True):
+        """whois.init; return (exit code, output)."""
+        self.write_properties()
+        done = subprocess.run([ROOT + "/etc/whois.init", *arguments], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False, cwd=self.root,
+                              env={**os.environ, "WHOIS_ROOT": self.root, "WHOISD": WHOISD})
+        output = done.stdout.decode("latin-1")
+        if check and done.returncode:
+            raise AssertionError("whois.init %s: exit %d: %s" % (" ".join(arguments),
+                                                                done.returncode, output))
+        return done.returncode, output
+
+    def load(self, dump=DUMP, source="RIPE-GRS", serial=SERIAL, *more):
+        return self.whoisd("--load", source, dump, "--serial", str(serial), *more)[1]
+
+    def start(self, wait=True, **env):
+        """Start the server in the foreground; wait until its sources answer."""
+        self.write_properties()
+        self.log_from = self.log_size()
+        output = open(os.path.join(self.root, "output"), "ab")
+        self.process = subprocess.Popen(
+            [WHOISD, "--config", os.path.join(self.root, "properties")], stdin=subprocess.DEVNULL,
+            stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **env})
+        output.close()
+        if wait:
+            code, text = self.whoisd("--wait-ready", str(PATIENCE), check=False)
+            if code:
+                raise AssertionError("not ready: %s\n%s" % (text, self.tail()))
+
+    def stop(self):
+        """End cleanly; the exit code has to be 0."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.wait_for_end()
+        equal(code, 0, "exit code of a stopped server (%s)" % self.tail())
+
+    def kill(self):
+        self.process.kill()
+        return self.wait_for_end()
+
+    def wait_for_end(self):
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("the server does not end\n" + self.tail()) from None
+        self.process = None
+        return code
+
+    def is_alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def close(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        for upstream in self.upstreams:
+            upstream.close()
+
+    # --- the log ---
+
+    def console(self):
+        return os.path.join(self.var, "console.log")
+
+    def log_size(self):
+        try:
+            return os.path.getsize(self.console())
+        except FileNotFoundError:
+            return 0
+
+    def log(self, start=None):
+        """What the log says since the last start()."""
+        try:
+            with open(self.console(), "rb") as file:
+                file.seek(self.log_from if start is None else start)
+                return file.read().decode("latin-1")
+        except FileNotFoundError:
+            return ""
+
+    def tail(self):
+        text = self.log().splitlines()[-25:]
+        with open(os.path.join(self.root, "output"), "rb") as file:
+            text += file.read().decode("latin-1").splitlines()[-40:]
+        return "\n".join(text)
+
+    def wait_for_log(self, pattern, seconds=PATIENCE, start=None):
+        try:
+            return wait_for("log line /%s/" % pattern,
+                            lambda: re.search(pattern, self.log(start)), seconds)
+        except AssertionError as error:
+            raise AssertionError("%s\n%s" % (error, self.tail())) from None
+
+    # --- asking ---
+
+    def client(self):
+        return Whois(self.port)
+
+    def ask(self, line, **more):
+        return ask_once(self.port, line, **more)
+
+    def wait_for_serial(self, serial, database=DATABASE, seconds=PATIENCE):
+        try:
+            wait_for("serial %d in %s" % (serial, database),
+                     lambda: self.database.max_serial(database) >= serial or not self.is_alive(),
+                     seconds)
+        except AssertionError as error:
+            raise AssertionError("%s\n%s" % (error, self.tail())) from None
+        equal(self.database.max_serial(database), serial, "max(serial_id); " + self.tail())
+
+
+def sql_client_env():
+    return {**os.environ, "LC_ALL": "C"}
+
+
+def run_tests(module):
+    """Run the test functions of a module; those named on the command line, otherwise all."""
+    names = sys.argv[1:] or [name for name in vars(module) if name.startswith("test_")]
+    random.seed(SEED)
+    directory = tempfile.mkdtemp(prefix="whoisd-e2e-")
+    os.chmod(directory, 0o755)
+    passed, failed = 0, []
+    database = Database(os.path.join(directory, "mariadb"))
+    try:
+        for number, name in enumerate(names):
+            database.drop_all()
+            lab = Lab(database, directory, "root%d" % number)
+            begin = time.monotonic()
+            try:
+                getattr(module, name)(lab)
+                passed += 1
+                print("ok    %s (%.1f s)" % (name, time.monotonic() - begin), flush=True)
+            except Exception:
+                failed.append(name)
+                print("FAIL  %s (seed %d)\n%s" % (name, SEED, traceback.format_exc()), flush=True)
+            finally:
+                lab.close()
+    finally:
+        database.control("stop")
+        if failed and os.environ.get("E2E_KEEP"):
+            print("kept: " + directory)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+    print("%d passed, %d failed" % (passed, len(failed)))
+    return 1 if failed else 0
+
+
+def main(name):
+    if name == "__main__":
+        sys.exit(run_tests(sys.modules["__main__"]))

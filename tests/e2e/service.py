@@ -1,0 +1,321 @@
+#!/usr/bin/python3
+"""The service: whois.init and its exit codes, commands through the running server, the operator's hand
+in the database, a database that comes and goes, several mirrors."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+
+import harness
+from harness import (DATABASE, DATA, DUMP, FINAL, JOURNAL, LAST, SERIAL, Whois, blocks, equal,
+                     free_port, wait_for)
+from oracle import Registry
+
+KEY = "AS-TEST-NEST-L1"
+
+
+def expect_in(part, text):
+    if not re.search(part, text):
+        raise AssertionError("no /%s/ in %r" % (part, text))
+
+
+def pid_of(lab):
+    with open(os.path.join(lab.var, "whois.pid"), encoding="ascii") as file:
+        return int(file.read())
+
+
+# --- whois.init ---
+
+def test_init_exit_codes(lab):
+    lab.load()
+    code, _ = lab.init("status", check=False)
+    equal(code, 3, "status of a server never started")
+    _, text = lab.init("start")
+    expect_in("^Starting whois", text)
+    _, text = lab.init("start")
+    expect_in("already running", text)
+    expect_in("RIPE-GRS", lab.init("status", check=False)[1])
+    answer = lab.ask("-s RIPE-GRS -r " + KEY)
+    expect_in("as-set: +" + KEY, answer.decode("latin-1"))
+    pid = pid_of(lab)
+    lab.init("restart")
+    if pid_of(lab) == pid:
+        raise AssertionError("restart kept the process")
+    _, text = lab.init("stop")
+    expect_in("^Stopping whois", text)
+    _, text = lab.init("stop")
+    expect_in("does not seem to be running", text)
+    equal(lab.init("status", check=False)[0], 3, "status of a stopped server")
+    for wrong in ([], ["jmx"], ["setserial", "RIPE-GRS"], ["load", "RIPE-GRS"], ["start", "now"]):
+        equal(lab.init(*wrong, check=False)[0], 2, "exit code of %r" % wrong)
+
+
+def test_init_after_a_crash(lab):
+    lab.load()
+    lab.init("start")
+    pid = pid_of(lab)
+    os.kill(pid, signal.SIGKILL)
+    wait_for("the end of the process", lambda: not os.path.exists("/proc/%d" % pid))
+    code, text = lab.init("status", check=False)
+    equal(code, 1, "status of a killed server: " + text)
+    lab.init("start")
+    lab.init("stop")
+
+
+def test_start_names_what_is_in_the_way(lab):
+    lab.load()
+    with socket.create_server(("127.0.0.1", lab.port)):
+        code, text = lab.init("start", check=False)
+    equal(code, 1, "exit code of a start on a used port: " + text)
+    expect_in(str(lab.port), text)
+    lab.options["port.query"] = "1o43"
+    code, text = lab.init("start", check=False)
+    equal(code, 1, "exit code of a start with a bad value: " + text)
+    expect_in("properties.*port.query", text)
+
+
+def test_second_server_is_refused(lab):
+    lab.load()
+    lab.start()
+    lab.options["port.query"] = free_port()
+    code, text = lab.whoisd(check=False)
+    equal(code, 1, "exit code of a second server: " + text)
+    expect_in("running", text)
+    lab.stop()
+
+
+# --- commands ---
+
+def test_setserial(lab):
+    upstream = lab.upstream(last=SERIAL + 2000)
+    lab.load()
+    lab.init("setserial", "RIPE-GRS", str(SERIAL + 1000))
+    lab.start()
+    upstream.wait_for_event(r"^start \d+ %d-" % (SERIAL + 1001))
+    lab.wait_for_serial(SERIAL + 2000)
+    at = len(upstream.events)
+    lab.init("setserial", "RIPE-GRS", str(SERIAL + 1500))
+    upstream.wait_for_event(r"^start \d+ %d-" % (SERIAL + 1501), after=at)
+    lab.wait_for_serial(SERIAL + 2000)
+    lab.stop()
+
+
+def test_load_through_the_running_server(lab):
+    lab.start()
+    expect_in("ERROR:100|ERROR:101", lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
+    lab.init("load", "RIPE-GRS", DUMP, str(SERIAL))
+    expect_in("as-set: +" + KEY, lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
+    equal(lab.database.max_serial(), SERIAL, "serial after the load")
+    lab.stop()
+
+
+def test_reload_by_difference(lab):
+    """The newer dump's objects, kept ids, history for what changed, no serial but the last."""
+    lab.load()
+    lab.start()
+    ids = "SELECT MD5(GROUP_CONCAT(object_id ORDER BY object_id)) FROM last WHERE object_id <= 100"
+    before = lab.database.value(ids)
+    text = lab.whoisd("--load", "RIPE-GRS", FINAL, "--serial", str(LAST))[1]
+    equal(lab.database.max_serial(), LAST, "serial after the reload: " + text)
+    equal(lab.database.value("SELECT COUNT(*) FROM last WHERE sequence_id > 0"),
+          str(len(Registry.read(FINAL).objects)), "objects after the reload")
+    equal(lab.database.value(ids), before, "object ids")
+    if lab.database.value("SELECT COUNT(*) FROM history") == "0":
+        raise AssertionError("no history of the changed objects")
+    lab.stop()
+
+
+def test_apply_a_stream_file(lab):
+    lab.load()
+    lab.whoisd("--apply", "RIPE-GRS", JOURNAL)
+    equal(lab.database.max_serial(), LAST, "serial")
+    equal(lab.database.value("SELECT COUNT(*) FROM last WHERE sequence_id > 0"),
+          str(len(Registry.read(FINAL).objects)), "objects")
+    lab.whoisd("--apply", "RIPE-GRS", JOURNAL)  # At or below the position: skipped.
+    equal(lab.database.value("SELECT COUNT(*) FROM serials"), str(LAST - SERIAL + 1), "serials")
+
+
+def test_first_load_from_the_configured_dump(lab):
+    upstream = lab.upstream()
+    lab.options["nrtm.import.RIPE-GRS.dump"] = DUMP
+    lab.options["nrtm.import.RIPE-GRS.serial"] = os.path.join(DATA, "ripe-small.CURRENTSERIAL")
+    lab.start()
+    upstream.wait_for_event(r"^start 1 %d-" % (SERIAL + 1))
+    lab.wait_for_serial(LAST)
+    lab.stop()
+
+
+def test_hup_reopens_the_log(lab):
+    lab.load()
+    lab.start()
+    old = lab.console() + ".1"
+    os.rename(lab.console(), old)
+    lab.process.send_signal(signal.SIGHUP)
+    wait_for("a new console.log", lambda: os.path.exists(lab.console()))
+    lab.log_from = 0
+    lab.stop()
+    if not lab.log():
+        raise AssertionError("nothing is written to the new log")
+
+
+# --- the operator's hand in the database ---
+
+def test_serials_edited_while_running(lab):
+    upstream = lab.upstream(last=SERIAL + 1000)
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(SERIAL + 1000)
+    at = len(upstream.events)
+    lab.database.sql("UPDATE serials SET serial_id = %d WHERE serial_id = %d"
+                     % (SERIAL + 2000, SERIAL + 1000))
+    upstream.publish(LAST)
+    upstream.wait_for_event(r"^start \d+ %d-" % (SERIAL + 2001), after=at)
+    lab.wait_for_serial(LAST)
+    equal(lab.database.value("SELECT COUNT(*) FROM serials WHERE serial_id BETWEEN %d AND %d"
+                             % (SERIAL + 1000, SERIAL + 1999)), "0", "serials that were skipped")
+    lab.wait_for_log(r"RIPE-GRS position set to %d by database" % (SERIAL + 2000))
+    lab.stop()
+
+
+# --- a database that comes and goes ---
+
+def test_queries_go_on_without_the_database(lab):
+    upstream = lab.upstream(last=SERIAL + 1000)
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(SERIAL + 1000)
+    lab.database.control("stop")
+    upstream.publish(SERIAL + 2000)
+    lab.wait_for_log(r"(WARN|ERROR)")
+    expect_in("as-set: +" + KEY, lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
+    lab.database.control("start")
+    lab.wait_for_serial(SERIAL + 2000, seconds=120)
+    lab.stop()
+
+
+def test_start_without_the_database(lab):
+    lab.load()
+    lab.database.control("stop")
+    lab.start(wait=False)
+    wait_for("the port", lambda: can_connect(lab.port))
+    expect_in("ERROR:100", lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
+    lab.database.control("start")
+    wait_for("an answer", lambda: KEY.encode() in b"".join(blocks(lab.ask("-s RIPE-GRS -r " + KEY))))
+    lab.stop()
+
+
+def can_connect(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    except OSError:
+        return False
+
+
+# --- clients ---
+
+def test_half_closing_client_gets_its_whole_answer(lab):
+    lab.load()
+    lab.start()
+    done = subprocess.run(["nc", "-N", "127.0.0.1", str(lab.port)], check=True, capture_output=True,
+                          input=b"-s RIPE-GRS -r -B -i tech-c DUMY-RIPE\n")
+    if not done.stdout.endswith(b"\n\n\n") or len(blocks(done.stdout)) < 15000:
+        raise AssertionError("%d objects, end %r" % (len(blocks(done.stdout)), done.stdout[-80:]))
+    lab.stop()
+
+
+def test_stop_finishes_answers(lab):
+    lab.load()
+    lab.start()
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.connect(("127.0.0.1", lab.port))
+    slow.sendall(b"-s RIPE-GRS -r -B -i tech-c DUMY-RIPE\n")
+    answer = slow.recv(100000)
+    while len(answer) < 100000:
+        answer += slow.recv(100000)
+    lab.process.send_signal(signal.SIGTERM)
+    wait_for("the listener to close", lambda: not can_connect(lab.port))
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    while True:
+        data = slow.recv(1 << 20)
+        if not data:
+            break
+        answer += data
+    equal(answer[-3:], b"\n\n\n", "end of the answer")
+    equal(len(blocks(answer)) > 15000, True, "the whole answer")
+    equal(lab.wait_for_end(), 0, "exit code")
+
+
+def test_latin1_is_stored_as_utf8_and_printed_as_it_came(lab):
+    """And an object with such bytes that comes by the stream."""
+    journal = harness.Journal.read(JOURNAL)
+    at = next(i for i, op in enumerate(journal.ops) if b"\xfc" in op and op.startswith(b"ADD"))
+    serial = journal.serials[at]
+    lab.upstream(journal, last=serial)
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(serial)
+    text = journal.ops[at].split(b"\n\n", 1)[1].rstrip(b"\n") + b"\n"
+    stored = lab.database.value("SELECT HEX(l.object) FROM last l JOIN serials s USING (object_id) "
+                                "WHERE s.serial_id = %d" % serial)
+    equal(bytes.fromhex(stored), text.decode("latin-1").encode(), "stored text")
+    if b"\xfc" not in lab.ask("-s RIPE-GRS -r -i tech-c DUMY-RIPE"):
+        raise AssertionError("no Latin-1 in the answer")
+    lab.stop()
+
+
+# --- several mirrors ---
+
+def test_several_mirrors_at_once(lab):
+    lab.options["nrtm.import.sources"] = "RIPE-GRS,COPY-GRS,POLL-GRS"
+    lab.upstream()
+    lab.upstream(name="COPY-GRS", dialect="legacy", marks_batches=True)
+    lab.upstream(name="POLL-GRS", dialect="irrd")
+    for source in ("RIPE-GRS", "COPY-GRS", "POLL-GRS"):
+        lab.load(source=source)
+    lab.start()
+    for source in ("RIPE_GRS", "COPY_GRS", "POLL_GRS"):
+        lab.wait_for_serial(LAST, "WHOIS_MIRROR_" + source)
+    client = Whois(lab.port)
+    answers = [blocks(client.ask("-s %s -r %s" % (source, KEY)))
+               for source in ("RIPE-GRS", "COPY-GRS", "POLL-GRS")]
+    equal(answers[1:], answers[:1] * 2, "answers of the mirrors")
+    lab.stop()
+
+
+# --- backup and restore ---
+
+def test_backup_and_restore(lab):
+    """mysqldump while the stream runs; the restored mirror goes on at the backup's serial."""
+    upstream = lab.upstream(last=SERIAL + 1500)
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(SERIAL + 1500)
+    backup = os.path.join(lab.root, "backup.sql")
+    upstream.publish(SERIAL + 2500)
+    with open(backup, "wb") as file:
+        subprocess.run(["mysqldump", "--defaults-file=" + lab.database.option_file,
+                        "--single-transaction", "--hex-blob", "--databases", DATABASE],
+                       stdout=file, check=True)
+    lab.wait_for_serial(SERIAL + 2500)
+    lab.stop()
+    lab.database.sql("DROP DATABASE " + DATABASE, "")
+    with open(backup, "rb") as file:
+        subprocess.run(["mysql", "--defaults-file=" + lab.database.option_file], stdin=file,
+                       check=True)
+    restored = lab.database.max_serial()
+    equal(SERIAL + 1500 <= restored <= SERIAL + 2500, True, "serial of the backup")
+    at = len(upstream.events)
+    upstream.publish(LAST)
+    lab.start()
+    upstream.wait_for_event(r"^start \d+ %d-" % (restored + 1), after=at)
+    lab.wait_for_serial(LAST)
+    equal(lab.database.value("SELECT COUNT(*) FROM last WHERE sequence_id > 0"),
+          str(len(Registry.read(FINAL).objects)), "objects")
+    lab.stop()
+
+
+harness.main(__name__)
