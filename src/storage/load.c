@@ -260,6 +260,7 @@ static enum err push_chunk(struct fill *fill, struct why *why)
     }
     fill->chunk = fill->empty;
     fill->empty = fill->chunk->next;
+    fill->chunk->next = NULL;
     rc = fill->rc;
     pthread_mutex_unlock(&fill->mutex);
     if (rc != ERR_OK) {

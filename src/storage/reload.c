@@ -52,7 +52,8 @@ struct reload {
     struct key_hash *gone; /* Keys deleted since the dump, sorted. */
     size_t gone_count, gone_cap;
     uint32_t first_new_id;
-    uint64_t before; /* Objects when it began. */
+    uint64_t before;   /* Objects when it began that are not newer than the dump. */
+    uint64_t compared; /* Objects of the dump that could be compared. */
     bool is_reset;
 
     /* The transaction. */
@@ -180,6 +181,7 @@ static enum err read_newer(struct load *load, struct why *why)
 
         if (sql_to_number(row[1]) != 0) {
             set_bit(reload->newer, id);
+            reload->before--;
             set_bit(reload->seen, id);
             continue;
         }
@@ -335,6 +337,7 @@ static enum err compare(struct load *load, const struct rpsl_object *object,
     } else {
         set_bit(reload->seen, found->info.id);
         load->report.objects++;
+        reload->compared++;
     }
     if (!str_eq(found->text, object->text)) {
         return note_change(reload, hash, found->info.id, object->text, why);
@@ -356,6 +359,7 @@ enum err reload_add(struct load *load, const struct rpsl_object *object, const s
     enum err rc;
 
     if (is_gone(reload, hash)) {
+        load->report.objects++;
         return ERR_OK;
     }
     rc = has_other_class(load, key, &is_other, why);
@@ -377,6 +381,7 @@ enum err reload_add(struct load *load, const struct rpsl_object *object, const s
         load_note_duplicate(load, key, "is there more than once: the last is kept");
     } else {
         load->report.objects++;
+        reload->compared++;
     }
     return note_change(reload, hash, 0, object->text, why);
 }
@@ -666,6 +671,7 @@ static enum err transaction(struct load *load, struct position *to, uint64_t num
 enum err reload_finish(struct load *load, struct why *why)
 {
     struct source *source = load->source;
+    struct reload *reload = load->reload;
     struct load_report *report = &load->report;
     struct position to = source->position;
     const uint64_t number = random_number();
@@ -675,11 +681,11 @@ enum err reload_finish(struct load *load, struct why *why)
     if (rc != ERR_OK) {
         return rc;
     }
-    if (!load->options.force && report->objects * 100 < load->reload->before * LEAST_PERCENT) {
+    if (!load->options.force && reload->compared * 100 < reload->before * LEAST_PERCENT) {
         return why_set(why, ERR_DENIED,
                        "%s: the dump has %" PRIu64 " objects, the source %" PRIu64
                        ": fewer than %d%% are refused unless forced",
-                       source->name, report->objects, load->reload->before, LEAST_PERCENT);
+                       source->name, reload->compared, reload->before, LEAST_PERCENT);
     }
     index_begin(source->index);
     (void)why_set(why, ERR_OK, "%s", "");
@@ -695,7 +701,7 @@ enum err reload_finish(struct load *load, struct why *why)
                    ? rc
                    : why_set(why, rc, "%s: reloading: %s", source->name, err_text(rc));
     }
-    report->unchanged = report->objects - report->added - report->changed;
+    report->unchanged = reload->compared - report->added - report->changed;
     source_set_position(source, to);
     source_publish(source);
     source_add_objects(source, (int64_t)report->added - (int64_t)report->removed);

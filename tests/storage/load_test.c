@@ -1,0 +1,575 @@
+/* Dumps: a bulk load of an empty source, a reload by difference, and what a failure leaves of
+ * either. */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "database.h"
+#include "storage/index.h"
+
+TestSuite(load, .timeout = 60);
+
+static struct source_status status_of(struct source *source)
+{
+    struct source_status status;
+
+    source_get_status(source, &status);
+    return status;
+}
+
+static struct source_position position_of(struct source *source)
+{
+    struct source_position position;
+
+    source_get_position(source, &position);
+    return position;
+}
+
+/** Load texts in which `;` stands for the line end. */
+static enum err load(struct source *source, struct load_options options, const char *const *texts,
+                     struct load_report *report, struct why *why)
+{
+    struct load *load;
+    enum err rc = load_begin(source, &options, &load, why);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    for (; *texts != NULL; texts++) {
+        char *text = strdup(*texts);
+
+        for (char *c = text; *c != '\0'; c++) {
+            *c = *c == ';' ? '\n' : *c;
+        }
+        rc = load_add(load, str_from(text), 0.5, why);
+        free(text);
+        if (rc != ERR_OK) {
+            load_abort(load);
+            return rc;
+        }
+    }
+    return load_finish(load, report, why);
+}
+#define TEXTS(...)                                                                                 \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+
+static void load_well(struct source *source, int64_t serial, const char *const *texts,
+                      struct load_report *report)
+{
+    struct why why;
+
+    cr_assert_eq(load(source, (struct load_options){.serial = serial}, texts, report, &why), ERR_OK,
+                 "%s", why.text);
+}
+
+static void update(struct source *source, int64_t serial, bool is_delete, const char *text)
+{
+    struct batch *batch;
+    struct why why;
+
+    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(is_delete ? batch_delete(batch, serial, str_from(text), &why)
+                           : batch_add(batch, serial, str_from(text), &why),
+                 ERR_OK, "%s", why.text);
+    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
+}
+
+static void check_against_reopened(struct source *source)
+{
+    struct source *again;
+    struct storage *storage = database_open(&again);
+    struct arena *arena = arena_new(1 << 24);
+    struct why why;
+
+    cr_expect_eq(status_of(source).serial, status_of(again).serial);
+    cr_expect_eq(status_of(source).hw, status_of(again).hw);
+    cr_expect_eq(status_of(source).objects, status_of(again).objects);
+    cr_expect(index_check(source_index(source), &why), "%s", why.text);
+    for (uint32_t id = 1; id < index_next_id(source_index(source)); id++) {
+        struct index_object ours, theirs;
+        enum err rc = index_get(source_index(source), id, arena, &ours);
+
+        cr_assert_eq(rc, index_get(source_index(again), id, arena, &theirs), "object_id %u", id);
+        if (rc == ERR_OK) {
+            cr_expect(str_eq(ours.text, theirs.text), "object_id %u", id);
+            cr_expect_eq(ours.info.sequence, theirs.info.sequence, "object_id %u", id);
+        }
+    }
+    arena_free(arena);
+    storage_free(storage);
+}
+
+#define IDS "SELECT CONCAT_WS('/', object_id, sequence_id, pkey) FROM last"
+#define SERIALS                                                                                    \
+    "SELECT CONCAT_WS('/', serial_id, object_id, sequence_id, atlast, operation) FROM serials"
+#define KEYS                                                                                       \
+    "SELECT COUNT(DISTINCT index_name) FROM information_schema.statistics WHERE table_schema = "   \
+    "DATABASE() AND table_name = 'last'"
+
+/* --- an empty source --- */
+Test(load, an_empty_source_is_filled)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+
+    load_well(source, 70, TEXTS("mntner: A-MNT;", "person: P;nic-hdl: P1-RIPE;", "mntner: B-MNT;"),
+              &report);
+    cr_expect_eq(report.objects, 3);
+    cr_expect_eq(report.added, 3);
+    cr_expect_not(report.by_difference);
+    cr_expect_str_eq(database_list(IDS), "1/1/A-MNT 2/1/P1-RIPE 3/1/B-MNT");
+    cr_expect_str_eq(database_list(SERIALS), "70/3/1/1/1");
+    cr_expect_str_eq(database_list("SELECT CONCAT_WS('/', hw, applied, boot_serial, loading) FROM "
+                                   "nrtm_state"),
+                     "70/70/70/0");
+    cr_expect_eq(database_number(KEYS), 3, "the secondary keys are back");
+    cr_expect_eq(status_of(source).state, SOURCE_READY);
+    cr_expect(position_of(source).position_known);
+    cr_expect_not_null(indexed_text(source, CLASS_PERSON, "p1-ripe"));
+    check_against_reopened(source);
+    update(source, 71, false, "mntner: C-MNT\n");
+    cr_expect_str_eq(database_list("SELECT object_id FROM last WHERE pkey = 'C-MNT'"), "4");
+    storage_free(storage);
+}
+
+Test(load, without_a_serial_the_position_is_unknown_until_it_is_set)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    struct why why;
+
+    load_well(source, -1, TEXTS("mntner: A-MNT;"), &report);
+    cr_expect_str_eq(database_list(SERIALS), "1/1/1/1/1");
+    cr_expect_not(position_of(source).position_known);
+    storage_free(storage);
+    storage = database_open(&source);
+    cr_expect_not(position_of(source).position_known, "after a restart too");
+    database_exec("UPDATE serials SET serial_id = 4711 WHERE serial_id = 1");
+    cr_assert_eq(source_sync(source, &(bool){false}, &why), ERR_OK, "%s", why.text);
+    cr_expect(position_of(source).position_known);
+    cr_expect_eq(position_of(source).hw, 4711);
+    storage_free(storage);
+}
+
+Test(load, duplicates_the_last_wins_and_rejects_are_kept_aside)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+
+    load_well(source, 70,
+              TEXTS("mntner: A-MNT;remarks: 1;", "role: R;nic-hdl: ROLE-RIPE;", "no object",
+                    "mntner: B-MNT;", "mntner: a-mnt;remarks: 2;", "person: R;nic-hdl: role-ripe;",
+                    "person: nameless;"),
+              &report);
+    cr_expect_eq(report.objects, 3);
+    cr_expect_eq(report.duplicates, 2);
+    cr_expect_eq(report.rejected, 2);
+    cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "A-MNT"), "mntner: a-mnt\nremarks: 2\n");
+    cr_expect_null(indexed_text(source, CLASS_PERSON, "ROLE-RIPE"), "the first of the two is kept");
+    cr_expect_not_null(indexed_text(source, CLASS_ROLE, "ROLE-RIPE"));
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM last"), 3);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM nrtm_quarantine"), 2);
+    cr_expect_eq(status_of(source).quarantined, 2);
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
+Test(load, many_objects_pass_the_pipeline)
+{
+    enum { OBJECTS = 60000 };
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load *load;
+    struct load_report report;
+    struct why why;
+    char text[400];
+
+    cr_assert_eq(load_begin(source, &(struct load_options){.serial = 1}, &load, &why), ERR_OK, "%s",
+                 why.text);
+    cr_expect_eq(status_of(source).state, SOURCE_LOADING);
+    for (int i = 0; i < OBJECTS; i++) {
+        snprintf(text, sizeof(text), "mntner: M%d-MNT\ndescr: %0*d\nsource: RIPE\n", i, i % 300, i);
+        cr_assert_eq(load_add(load, str_from(text), (double)i / OBJECTS, &why), ERR_OK, "%s",
+                     why.text);
+    }
+    cr_expect_eq(status_of(source).percent, 99);
+    cr_assert_eq(load_finish(load, &report, &why), ERR_OK, "%s", why.text);
+    cr_expect_eq(report.objects, OBJECTS);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM last"), OBJECTS);
+    cr_expect_eq(
+        database_number("SELECT SUM(LENGTH(object)) FROM last"),
+        database_number("SELECT SUM(LENGTH(CONCAT('mntner: M', seq, '-MNT\\ndescr: ', LPAD(seq, "
+                        "GREATEST(LENGTH(seq), MOD(seq, 300)), '0'), '\\nsource: RIPE\\n'))) FROM "
+                        "seq_0_to_%d",
+                        OBJECTS - 1));
+    cr_expect_not_null(indexed_text(source, CLASS_MNTNER, "M59999-MNT"));
+    storage_free(storage);
+}
+
+Test(load, an_aborted_load_leaves_an_empty_source)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load *load;
+    struct load_report report;
+    struct batch *batch;
+    struct why why;
+
+    cr_assert_eq(load_begin(source, &(struct load_options){.serial = 5}, &load, &why), ERR_OK);
+    cr_assert_eq(load_add(load, STR("mntner: A-MNT\n"), 0, &why), ERR_OK);
+    cr_expect_eq(batch_begin(source, &batch, &why), ERR_BUSY, "a load is not waited for");
+    load_abort(load);
+    cr_expect_eq(status_of(source).state, SOURCE_EMPTY);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM last"), 0);
+    cr_expect_eq(database_number("SELECT loading FROM nrtm_state"), 0);
+    cr_expect_eq(database_number(KEYS), 3);
+    load_well(source, 6, TEXTS("mntner: B-MNT;"), &report);
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
+Test(load, a_dump_without_objects_is_refused)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    struct why why;
+
+    cr_expect_eq(load(source, (struct load_options){.serial = 5}, (const char *const[]){NULL},
+                      &report, &why),
+                 ERR_SYNTAX);
+    cr_expect_eq(database_number("SELECT loading FROM nrtm_state"), 0);
+    storage_free(storage);
+}
+
+/* --- failures and kills --- */
+struct fault_case {
+    char name[32];
+    bool survives; /* The transaction took place. */
+};
+
+#define FAULT_CASES                                                                                \
+    {                                                                                              \
+        {"load-rows", false}, {"load-state", false}, {"load-before-commit", false},                \
+            {"load-after-commit", true},                                                           \
+    }
+
+static void arm(const char *name, const char *how)
+{
+    char armed[64];
+
+    snprintf(armed, sizeof(armed), "%s=%s", name, how);
+    setenv("WHOISD_FAULT", armed, 1);
+    fault_init();
+}
+
+ParameterizedTestParameters(load, a_failure_is_undone)
+{
+    static struct fault_case cases[] = FAULT_CASES;
+    return cr_make_param_array(struct fault_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct fault_case *c, load, a_failure_is_undone)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    struct why why;
+
+    arm(c->name, "fail");
+    cr_expect_eq(
+        load(source, (struct load_options){.serial = 5}, TEXTS("mntner: A-MNT;"), &report, &why),
+        c->survives ? ERR_OK : ERR_SQL, "%s", why.text);
+    cr_expect_eq(status_of(source).state, c->survives ? SOURCE_READY : SOURCE_EMPTY);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM last"), c->survives);
+    check_against_reopened(source);
+    arm(c->name, "fail");
+    cr_expect_eq(load(source, (struct load_options){.serial = 6},
+                      TEXTS("mntner: A-MNT;remarks: 2;", "mntner: B-MNT;"), &report, &why),
+                 c->survives ? ERR_OK : ERR_SQL, "%s", why.text);
+    check_against_reopened(source);
+    cr_expect_eq(load(source, (struct load_options){.serial = 7},
+                      TEXTS("mntner: A-MNT;remarks: 2;", "mntner: B-MNT;"), &report, &why),
+                 ERR_OK, "%s", why.text);
+    cr_expect_eq(status_of(source).objects, 2);
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
+/** Run a load in another process that is killed at a fault point. */
+static void load_and_be_killed(const char *fault, const char *database, const char *const *texts)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0) {
+        struct storage_conf conf = {
+            .grs_base_url = database,
+            .username = database_user(),
+            .password = database_password(),
+            .check_names = true,
+        };
+        struct storage *storage = storage_new(&conf, &test_clock);
+        struct load_report report;
+        struct why why;
+        struct source *source = storage_add(storage, SOURCE_MIRROR, "RIPE-GRS", "RIPE", &why);
+
+        if (source_open(source, &why) == ERR_OK) {
+            arm(fault, "kill");
+            (void)load(source, (struct load_options){.serial = 50}, texts, &report, &why);
+        }
+        _exit(1);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "it was not killed at %s", fault);
+}
+
+static const char *base_url(void)
+{
+    static char url[400];
+
+    snprintf(url, sizeof(url), "jdbc:mariadb://localhost/test_mirror_%d?localSocket=%s",
+             (int)getpid(), database_url()->socket);
+    return url;
+}
+
+/** The killed process's connections may outlive it for a moment: their locks must be gone. */
+static struct storage *reopen_when_free(struct source **source)
+{
+    struct storage *storage = database_storage(source);
+    struct why why;
+    enum err rc;
+
+    while ((rc = source_open(*source, &why)) == ERR_BUSY) {
+    }
+    cr_assert_eq(rc, ERR_OK, "%s", why.text);
+    return storage;
+}
+
+ParameterizedTestParameters(load, a_kill_leaves_the_old_state_or_the_new)
+{
+    static struct fault_case cases[] = FAULT_CASES;
+    return cr_make_param_array(struct fault_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct fault_case *c, load, a_kill_leaves_the_old_state_or_the_new)
+{
+    struct source *source;
+    struct storage *storage;
+    struct load_report report;
+
+    load_and_be_killed(c->name, base_url(), TEXTS("mntner: A-MNT;", "mntner: B-MNT;"));
+    storage = reopen_when_free(&source);
+    cr_expect_eq(status_of(source).state, c->survives ? SOURCE_READY : SOURCE_EMPTY);
+    cr_expect_eq(status_of(source).objects, c->survives ? 2 : 0);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM last"), c->survives ? 2 : 0);
+    cr_expect_eq(database_number("SELECT loading FROM nrtm_state"), 0);
+    cr_expect_eq(database_number(KEYS), 3, "keys that the killed load left out are back");
+    if (!c->survives) {
+        load_well(source, 49, TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report);
+    }
+    storage_free(storage);
+
+    load_and_be_killed(c->name, base_url(), TEXTS("mntner: B-MNT;remarks: 2;", "mntner: C-MNT;"));
+    storage = reopen_when_free(&source);
+    cr_expect_eq(status_of(source).objects, 2);
+    cr_expect_eq(indexed_text(source, CLASS_MNTNER, "C-MNT") != NULL, c->survives);
+    cr_expect_eq(indexed_text(source, CLASS_MNTNER, "A-MNT") != NULL, !c->survives);
+    cr_expect_eq(position_of(source).applied, c->survives ? 50 : 49);
+    storage_free(storage);
+}
+
+/* --- by difference --- */
+Test(load, a_reload_keeps_ids_and_history)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    int64_t generation;
+
+    load_well(source, 70,
+              TEXTS("mntner: A-MNT;", "mntner: B-MNT;", "mntner: C-MNT;", "mntner: D-MNT;",
+                    "mntner: E-MNT;", "mntner: F-MNT;", "mntner: G-MNT;", "mntner: H-MNT;",
+                    "mntner: I-MNT;", "mntner: J-MNT;"),
+              &report);
+    generation = database_number("SELECT generation FROM nrtm_state");
+    load_well(source, 80,
+              TEXTS("mntner: A-MNT;", "mntner: B-MNT;remarks: new;", "mntner: D-MNT;",
+                    "mntner: E-MNT;", "mntner: F-MNT;", "mntner: G-MNT;", "mntner: H-MNT;",
+                    "mntner: I-MNT;", "mntner: J-MNT;", "mntner: K-MNT;"),
+              &report);
+    cr_expect(report.by_difference);
+    cr_expect_eq(report.objects, 10);
+    cr_expect_eq(report.added, 1);
+    cr_expect_eq(report.changed, 1);
+    cr_expect_eq(report.removed, 1);
+    cr_expect_eq(report.unchanged, 8);
+    cr_expect_str_eq(
+        database_list("SELECT CONCAT_WS('/', object_id, sequence_id, pkey, object) FROM last "
+                      "WHERE object_id IN (1, 2, 3, 11)"),
+        "1/1/A-MNT/mntner: A-MNT\n 2/2/B-MNT/mntner: B-MNT\nremarks: new\n 3/0/C-MNT/ "
+        "11/1/K-MNT/mntner: K-MNT\n");
+    cr_expect_str_eq(
+        database_list("SELECT CONCAT_WS('/', object_id, sequence_id, pkey) FROM history"),
+        "2/1/B-MNT 3/1/C-MNT");
+    cr_expect_str_eq(database_list(SERIALS), "70/10/1/1/1 80/11/1/1/1");
+    cr_expect_neq(database_number("SELECT generation FROM nrtm_state"), generation);
+    check_against_reopened(source);
+
+    generation = database_number("SELECT generation FROM nrtm_state");
+    load_well(source, 80,
+              TEXTS("mntner: A-MNT;", "mntner: B-MNT;remarks: new;", "mntner: D-MNT;",
+                    "mntner: E-MNT;", "mntner: F-MNT;", "mntner: G-MNT;", "mntner: H-MNT;",
+                    "mntner: I-MNT;", "mntner: J-MNT;", "mntner: K-MNT;"),
+              &report);
+    cr_expect_eq(report.unchanged, 10, "the same dump again changes nothing");
+    cr_expect_eq(database_number("SELECT generation FROM nrtm_state"), generation);
+    cr_expect_str_eq(database_list(SERIALS), "70/10/1/1/1 80/11/1/1/1");
+    storage_free(storage);
+}
+
+Test(load, a_reload_dedupes_before_it_changes_anything)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+
+    load_well(source, 70, TEXTS("mntner: A-MNT;", "role: R;nic-hdl: R1-RIPE;"), &report);
+    load_well(source, 71,
+              TEXTS("mntner: A-MNT;remarks: 1;", "role: R;nic-hdl: R1-RIPE;", "mntner: A-MNT;",
+                    "mntner: N-MNT;", "mntner: n-mnt;remarks: 2;", "person: R;nic-hdl: R1-RIPE;"),
+              &report);
+    cr_expect_eq(report.duplicates, 3);
+    cr_expect_eq(report.changed, 0, "the last duplicate equals what is here");
+    cr_expect_eq(report.added, 1);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM history"), 0);
+    cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "N-MNT"), "mntner: n-mnt\nremarks: 2\n");
+    check_against_reopened(source);
+
+    /* The dump now says person: the role goes. */
+    load_well(source, 72,
+              TEXTS("mntner: A-MNT;", "mntner: n-mnt;remarks: 2;", "person: R;nic-hdl: R1-RIPE;"),
+              &report);
+    cr_expect_null(indexed_text(source, CLASS_ROLE, "R1-RIPE"));
+    cr_expect_not_null(indexed_text(source, CLASS_PERSON, "R1-RIPE"));
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
+Test(load, an_audit_leaves_alone_what_is_newer_than_the_dump)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    struct why why;
+
+    load_well(source, 70,
+              TEXTS("mntner: A-MNT;", "mntner: B-MNT;", "mntner: C-MNT;", "mntner: D-MNT;"),
+              &report);
+    update(source, 71, false, "mntner: A-MNT\nremarks: 71\n");
+    update(source, 75, false, "mntner: B-MNT\nremarks: 75\n");
+    update(source, 76, true, "mntner: C-MNT\n");
+    update(source, 77, false, "mntner: E-MNT\n");
+    /* By hand, without a serial: what an audit is for. */
+    database_exec(
+        "UPDATE last SET object = 'mntner: D-MNT\nremarks: damaged\n' WHERE pkey = 'D-MNT'");
+    database_exec("UPDATE nrtm_state SET generation = generation + 1");
+    cr_assert_eq(source_sync(source, &(bool){false}, &why), ERR_OK);
+    cr_expect_eq(
+        load(source, (struct load_options){.serial = 72}, TEXTS("mntner: A-MNT;"), &report, &why),
+        ERR_DENIED, "a lower serial needs audit or force");
+    cr_assert_eq(load(source, (struct load_options){.serial = 72, .audit = true},
+                      TEXTS("mntner: A-MNT;remarks: 71;", "mntner: B-MNT;", "mntner: C-MNT;",
+                            "mntner: D-MNT;"),
+                      &report, &why),
+                 ERR_OK, "%s", why.text);
+    cr_expect_eq(report.added, 0);
+    cr_expect_eq(report.removed, 0);
+    cr_expect_eq(report.changed, 1);
+    cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "B-MNT"), "mntner: B-MNT\nremarks: 75\n");
+    cr_expect_null(indexed_text(source, CLASS_MNTNER, "C-MNT"));
+    cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "D-MNT"), "mntner: D-MNT\n");
+    cr_expect_not_null(indexed_text(source, CLASS_MNTNER, "E-MNT"));
+    cr_expect_eq(position_of(source).applied, 77, "the position stays");
+    cr_expect_eq(load(source, (struct load_options){.serial = 69, .audit = true},
+                      TEXTS("mntner: A-MNT;"), &report, &why),
+                 ERR_DENIED, "older than the dump loaded last: nothing tells what is newer");
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
+Test(load, after_a_reset_the_dump_and_its_serial_replace_ours)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    struct why why;
+
+    load_well(source, 70, TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report);
+    update(source, 71, false, "mntner: A-MNT\nremarks: 71\n");
+    update(source, 72, false, "mntner: C-MNT\n");
+    cr_assert_eq(load(source, (struct load_options){.serial = 5, .force = true},
+                      TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report, &why),
+                 ERR_OK, "%s", why.text);
+    cr_expect_eq(report.changed, 1);
+    cr_expect_eq(report.removed, 1);
+    cr_expect_eq(database_number("SELECT MAX(serial_id) FROM serials"), 5);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM serials"), 1);
+    cr_expect_eq(position_of(source).hw, 5);
+    check_against_reopened(source);
+    update(source, 6, false, "mntner: C-MNT\n");
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
+Test(load, fewer_than_nine_tenths_are_refused_unless_forced)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    struct why why;
+
+    load_well(source, 70, TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report);
+    cr_expect_eq(
+        load(source, (struct load_options){.serial = 71}, TEXTS("mntner: A-MNT;"), &report, &why),
+        ERR_DENIED);
+    cr_expect_not_null(indexed_text(source, CLASS_MNTNER, "B-MNT"));
+    check_against_reopened(source);
+    cr_expect_eq(load(source, (struct load_options){.serial = 71, .force = true},
+                      TEXTS("mntner: A-MNT;"), &report, &why),
+                 ERR_OK, "%s", why.text);
+    cr_expect_null(indexed_text(source, CLASS_MNTNER, "B-MNT"));
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
+Test(load, a_reload_meets_an_edit_made_meanwhile)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load *load;
+    struct load_report report;
+    struct why why;
+
+    load_well(source, 70, TEXTS("mntner: A-MNT;"), &report);
+    cr_assert_eq(load_begin(source, &(struct load_options){.serial = 75}, &load, &why), ERR_OK);
+    cr_assert_eq(load_add(load, STR("mntner: A-MNT\nremarks: 2\n"), 0, &why), ERR_OK);
+    database_exec("UPDATE serials SET serial_id = 90");
+    cr_expect_eq(load_finish(load, &report, &why), ERR_MOVED);
+    cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "A-MNT"), "mntner: A-MNT\n");
+    cr_assert_eq(source_sync(source, &(bool){false}, &why), ERR_OK);
+    cr_expect_eq(position_of(source).hw, 90);
+    storage_free(storage);
+}
