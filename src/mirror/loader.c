@@ -261,3 +261,126 @@ enum err mirror_load(struct source *source, const struct load_request *request,
     intake_fini(&l.intake);
     return rc;
 }
+
+/* --- streams from files --- */
+
+static enum err apply_failed(struct source *source, const char *path, enum nrtm_outcome outcome,
+                             const struct nrtm_session *session, struct why *why)
+{
+    const char *text = nrtm_session_why(session);
+    enum err rc = outcome == OUTCOME_DATABASE_DOWN   ? ERR_SQL_LOST
+                  : outcome == OUTCOME_DATABASE_FULL ? ERR_SQL_FULL
+                  : outcome == OUTCOME_MOVED         ? ERR_MOVED
+                                                     : ERR_CORRUPT;
+
+    if (outcome == OUTCOME_PEER_CLOSED && text[0] == '\0') {
+        text = "it ends before its %END";
+    }
+    return why_set(why, rc, "%s: %s: %s; %s is at serial %lld", path, nrtm_outcome_text(outcome),
+                   text, source_name(source), (long long)nrtm_session_position(session));
+}
+
+static enum err feed_file(struct nrtm_session *session, struct input *input,
+                          const struct load_request *request, enum nrtm_outcome *outcome,
+                          struct why *why)
+{
+    enum { CHUNK = 256 * 1024 };
+    struct buf chunk = {0};
+    int64_t said_ms = now_ms();
+    size_t got = 1;
+    enum err rc = ERR_OK;
+
+    buf_reserve(&chunk, CHUNK);
+    *outcome = OUTCOME_GOES_ON;
+    while (rc == ERR_OK && *outcome == OUTCOME_GOES_ON) {
+        if (request->cancel != NULL && atomic_load(request->cancel)) {
+            rc = why_set(why, ERR_STOPPED, "%s: stopped", input_path(input));
+            break;
+        }
+        if ((rc = input_read(input, chunk.at, CHUNK, &got, why)) != ERR_OK) {
+            break;
+        }
+        *outcome = got > 0 ? nrtm_session_feed(session, (struct str){chunk.at, got})
+                           : nrtm_session_end(session);
+        if (request->on_progress != NULL && now_ms() - said_ms >= PROGRESS_MS) {
+            char line[200];
+
+            said_ms = now_ms();
+            snprintf(line, sizeof(line), "%.120s: at serial %lld", input_path(input),
+                     (long long)nrtm_session_position(session));
+            request->on_progress(request->context, line);
+        }
+    }
+    buf_free(&chunk);
+    return rc;
+}
+
+static enum err apply_file(struct source *source, const char *path,
+                           const struct load_request *request, struct apply_report *report,
+                           struct why *why)
+{
+    struct source_position position;
+    int64_t careful_until = 0;
+    struct nrtm_session_conf conf = {
+        .source = source,
+        .clock = &system_clock,
+        .charset = request->charset,
+        .max_object = request->max_object,
+        .request = {.version = 3, .last = -1, .keep_open = true},
+        .any_first = true,
+        .counters = &report->counters,
+        .careful_until = &careful_until,
+    };
+    struct nrtm_session *session;
+    struct input *input;
+    enum nrtm_outcome outcome;
+    enum err rc;
+
+    if ((rc = input_open(path, &input, why)) != ERR_OK) {
+        return rc;
+    }
+    source_get_position(source, &position);
+    conf.request.first = (position.hw > position.applied ? position.hw : position.applied) + 1;
+    session = nrtm_session_new(&conf);
+    rc = feed_file(session, input, request, &outcome, why);
+    if (rc == ERR_OK && outcome != OUTCOME_COMPLETE) {
+        rc = apply_failed(source, path, outcome, session, why);
+    }
+    report->to = nrtm_session_position(session);
+    nrtm_session_free(session);
+    input_close(input);
+    return rc;
+}
+
+enum err mirror_apply(struct source *source, const struct load_request *request,
+                      struct apply_report *report, struct why *why)
+{
+    struct source_position position;
+    int64_t started_ms = now_ms();
+    bool changed;
+    enum err rc = source_sync(source, &changed, why);
+
+    *report = (struct apply_report){0};
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    source_get_position(source, &position);
+    if (!position.position_known) {
+        return why_set(why, ERR_NOT_FOUND,
+                       "%s: its position is not known: load a dump with its serial, or set it",
+                       source_name(source));
+    }
+    report->from = report->to = position.hw > position.applied ? position.hw : position.applied;
+    for (size_t i = 0; rc == ERR_OK && i < request->file_count; i++) {
+        rc = apply_file(source, request->files[i], request, report, why);
+    }
+    log_info(LOG_LOADER,
+             "%s: applied files=%zu from=%lld to=%lld ops=%llu skipped=%llu foreign=%llu "
+             "quarantined=%llu ms=%lld",
+             source_name(source), request->file_count, (long long)report->from,
+             (long long)report->to, (unsigned long long)report->counters.operations,
+             (unsigned long long)report->counters.repeated,
+             (unsigned long long)report->counters.foreign,
+             (unsigned long long)report->counters.quarantined, (long long)(now_ms() - started_ms));
+    return rc;
+}

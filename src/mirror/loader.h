@@ -1,5 +1,6 @@
 /*
- * Loading a dump into a source, on the caller's thread (a load takes its time: give it one).
+ * Files into a source: dumps, and recorded NRTM streams. On the caller's thread (it takes its time:
+ * give it one).
  *
  * Input that cannot be right is refused before anything is touched: missing files, a serial file
  * that holds no number, a page of HTML in place of a dump. Whatever fails later leaves the old
@@ -9,8 +10,7 @@
 
 #include <stdatomic.h>
 
-#include "rpsl/charset.h"
-#include "storage/source.h"
+#include "mirror/nrtm_session.h"
 
 struct load_request {
     const char *const *files; /**< Plain or gzip, told by content; paths or file:// URLs. */
@@ -35,6 +35,20 @@ struct load_request {
  */
 enum err mirror_load(struct source *source, const struct load_request *request,
                      struct load_report *report, struct why *why) MUST_CHECK;
+
+/** What mirror_apply() did. */
+struct apply_report {
+    int64_t from, to; /**< Position before and behind. */
+    struct nrtm_counters counters;
+};
+/**
+ * Apply NRTM streams from files, plain or gzip, in order, by the code that follows an upstream.
+ * Serials at or below the position are skipped. Of the request, serials and force do not count.
+ * @return ERR_OK; ERR_CORRUPT for a file that is no stream for this position or ends before its
+ * %END: what came before was applied; ERR_IO; ERR_STOPPED; others of storage.
+ */
+enum err mirror_apply(struct source *source, const struct load_request *request,
+                      struct apply_report *report, struct why *why) MUST_CHECK;
 
 /** Read a serial file: one decimal number, blanks and line ends around it allowed. */
 enum err mirror_read_serial(const char *path, int64_t *serial, struct why *why) MUST_CHECK;

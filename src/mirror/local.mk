@@ -5,6 +5,7 @@ libmirror_a_SOURCES = \
     src/mirror/input.c src/mirror/input.h \
     src/mirror/intake.c src/mirror/intake.h \
     src/mirror/loader.c src/mirror/loader.h \
+    src/mirror/mirror.c src/mirror/mirror.h src/mirror/mirror_conf.c \
     src/mirror/nrtm_client.c src/mirror/nrtm_client.h \
     src/mirror/nrtm_probe.c src/mirror/nrtm_probe.h \
     src/mirror/nrtm_reply.c src/mirror/nrtm_reply.h \

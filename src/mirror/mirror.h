@@ -9,21 +9,38 @@
 #pragma once
 
 #include "conf/conf.h"
+#include "mirror/loader.h"
+#include "mirror/nrtm_client.h"
 #include "net/conn.h"
 #include "storage/source.h"
 
-/** One mirror's rows (`nrtm.import.<GRS>.*`); more fields as its owner needs them. */
+/** One mirror's rows (`nrtm.import.<GRS>.*`). Strings live as long as the parsed file. */
 struct mirror_source_conf {
     const char *name;   /**< "RIPE-GRS" */
-    const char *source; /**< Upstream's name: "RIPE". */
+    const char *source; /**< Upstream's name: "RIPE"; NULL when the row is missing. */
     bool is_enabled; /**< False after a mistake in its rows: logged as ERROR, the others go on. */
+    const char *host;
+    int port;
+    int version;
+    enum nrtm_mode mode;
+    int poll_s;
+    enum charset charset;
+    const char *notice;     /**< In place of the banner lines; NULL: the usual ones. */
+    const char *notice_off; /**< "i-have-permission": no banner lines. */
+    struct conf_list dump;  /**< Loaded when the mirror is empty. */
+    const char *serial;     /**< The dump's serial file; "" when there is none. */
+    bool reload_auto;       /**< Reload by itself when the upstream expired or was reset. */
 };
 
 struct mirror_conf {
-    bool is_enabled; /**< nrtm.import.enabled */
+    bool is_enabled;        /**< nrtm.import.enabled */
+    struct conf_list names; /**< nrtm.import.sources */
     struct mirror_source_conf *sources;
     size_t source_count;
     struct net_keepalive keepalive; /**< mirror.keepalive.*: of every socket. */
+    int connect_timeout_s, start_timeout_s, idle_probe_s, heartbeat_s, reset_grace_s;
+    int64_t max_object;         /**< mirror.max.object.size, bytes. */
+    struct conf_list bootstrap; /**< bootstrap.dumpfile: loaded when the main source is empty. */
 };
 extern const struct conf_key mirror_conf_keys[];
 extern const struct conf_key mirror_source_conf_keys[];
@@ -66,6 +83,9 @@ struct mirror_status {
 void mirror_get_status(struct mirror *mirror, const struct source *source,
                        struct mirror_status *out);
 
+/** What a load into this source is read with: charset and limits of its configuration, and given up
+ * when the mirror stops. Files and serial are for the caller to fill in. */
+struct load_request mirror_load_request(const struct mirror *mirror, const struct source *source);
 /** The mirror's rows, for its dump files, serial file and charset; NULL for the main source. */
 const struct mirror_source_conf *mirror_source_conf_of(const struct mirror *mirror,
                                                        const struct source *source);

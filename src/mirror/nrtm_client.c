@@ -44,6 +44,7 @@ enum client_event {
 
 struct nrtm_client {
     struct nrtm_client_conf conf;
+    char *host; /* What conf.host points at. */
     struct source *source;
     const char *name;
     struct loop *loop;
@@ -750,6 +751,8 @@ struct nrtm_client *nrtm_client_new(const struct nrtm_client_conf *conf, struct 
         abort();
     }
     client->conf = *conf;
+    client->host = str_dup(str_from(conf->host));
+    client->conf.host = client->host;
     client->source = source;
     client->name = source_name(source);
     client->loop = loop;
@@ -772,6 +775,7 @@ void nrtm_client_free(struct nrtm_client *client)
 {
     if (client != NULL) {
         nrtm_client_stop(client);
+        free(client->host);
         free(client);
     }
 }

@@ -17,9 +17,8 @@ enum nrtm_mode {
     NRTM_MODE_POLL,       /**< Never -k. */
 };
 
-/** Strings are borrowed and must outlive the client. */
 struct nrtm_client_conf {
-    const char *host;
+    const char *host; /**< Copied by the client. */
     int port;
     int version; /**< 1 to 3. */
     enum nrtm_mode mode;

@@ -332,7 +332,7 @@ static enum err apply_text(struct nrtm_session *s, const struct nrtm_event *e, i
     enum err rc = e->is_delete ? batch_delete(s->batch, serial, text, &s->why)
                                : batch_add(s->batch, serial, text, &s->why);
 
-    if (rc == ERR_SYNTAX) {
+    if (rc == ERR_SYNTAX || rc == ERR_SQL_PACKET) {
         return put_aside(s, e, serial, s->why.text);
     }
     if (rc == ERR_OK && recoded) {

@@ -1,0 +1,186 @@
+/*
+ * The rows of mirrors in the properties file. A mistake in the rows of one mirror disables that
+ * mirror and nothing else: an operator's other mirrors must come up.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "mirror/mirror.h"
+
+enum { LEAST_POLL_S = 15 };
+
+static conf_parse_fn parse_version, parse_mode, parse_poll, parse_charset, parse_reload;
+
+#define AT(field) offsetof(struct mirror_conf, field)
+const struct conf_key mirror_conf_keys[] = {
+    {"nrtm.import.enabled",    conf_bool,    AT(is_enabled),           "false", "follow upstreams by NRTM"             },
+    {"nrtm.import.sources",    conf_list,    AT(names),                "",      "mirrors, such as RIPE-GRS"            },
+    {"bootstrap.dumpfile",     conf_list,    AT(bootstrap),            "",      "dump loaded into an empty main source"},
+    {"mirror.connect.timeout", conf_seconds, AT(connect_timeout_s),    "10",    "per address"                          },
+    {"mirror.start.timeout",   conf_seconds, AT(start_timeout_s),      "300",
+     "wait for %START; large ranges take servers minutes"                                                              },
+    {"mirror.idle.probe",      conf_seconds, AT(idle_probe_s),         "600",
+     "probe the server of a stream that is silent for so long"                                                         },
+    {"mirror.heartbeat",       conf_seconds, AT(heartbeat_s),          "21600",
+     "ask for a closed range when the position has not moved for so long"                                              },
+    {"mirror.reset.grace",     conf_seconds, AT(reset_grace_s),        "1800",
+     "an upstream behind us for so long was reset"                                                                     },
+    {"mirror.keepalive.idle",  conf_int,     AT(keepalive.idle_s),     "60",    "TCP_KEEPIDLE, seconds"                },
+    {"mirror.keepalive.intvl", conf_int,     AT(keepalive.interval_s), "15",    "TCP_KEEPINTVL, seconds"               },
+    {"mirror.keepalive.cnt",   conf_int,     AT(keepalive.count),      "4",     "TCP_KEEPCNT"                          },
+    {"mirror.max.object.size", conf_bytes,   AT(max_object),           "20m",   "objects in dumps and streams"         },
+    {NULL,                     NULL,         0,                        NULL,    NULL                                   },
+};
+#undef AT
+
+#define AT(field) offsetof(struct mirror_source_conf, field)
+const struct conf_key mirror_source_conf_keys[] = {
+    {"nrtm.import.*.source",     conf_text,     AT(source),      NULL,   "the upstream's name of the source"    },
+    {"nrtm.import.*.host",       conf_text,     AT(host),        NULL,   "the upstream's NRTM server"           },
+    {"nrtm.import.*.port",       conf_port,     AT(port),        NULL,   "its port"                             },
+    {"nrtm.import.*.version",    parse_version, AT(version),     "3",    "NRTM version, 1 to 3"                 },
+    {"nrtm.import.*.mode",       parse_mode,    AT(mode),        "auto", "auto, persistent or poll"             },
+    {"nrtm.import.*.poll",       parse_poll,    AT(poll_s),      "60",   "seconds between polls, at least 15"   },
+    {"nrtm.import.*.charset",    parse_charset, AT(charset),     NULL,
+     "latin1 (usual for RIPE) or utf8 (usual for others), of dump and stream"                                   },
+    {"nrtm.import.*.notice",     conf_text,     AT(notice),      NULL,   "banner lines, \\n between them"       },
+    {"nrtm.import.*.notice.off", conf_text,     AT(notice_off),  "",
+     "i-have-permission: no banner lines"                                                                       },
+    {"nrtm.import.*.dump",       conf_list,     AT(dump),        "",     "files loaded when the mirror is empty"},
+    {"nrtm.import.*.serial",     conf_text,     AT(serial),      "",     "the dump's serial file"               },
+    {"nrtm.import.*.reload",     parse_reload,  AT(reload_auto), NULL,
+     "auto or manual, when the upstream expired or was reset"                                                   },
+    {NULL,                       NULL,          0,               NULL,   NULL                                   },
+};
+#undef AT
+
+static enum err parse_version(const char *text, void *target, struct arena *arena, struct why *why)
+{
+    if (strlen(text) != 1 || text[0] < '1' || text[0] > '3') {
+        return why_set(why, ERR_SYNTAX, "1, 2 or 3");
+    }
+    *(int *)target = text[0] - '0';
+    return ERR_OK;
+}
+
+static enum err parse_mode(const char *text, void *target, struct arena *arena, struct why *why)
+{
+    static const char *const modes[] = {"auto", "persistent", "poll"}; /* As enum nrtm_mode. */
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(text, modes[i]) == 0) {
+            *(enum nrtm_mode *)target = (enum nrtm_mode)i;
+            return ERR_OK;
+        }
+    }
+    return why_set(why, ERR_SYNTAX, "auto, persistent or poll");
+}
+
+static enum err parse_poll(const char *text, void *target, struct arena *arena, struct why *why)
+{
+    enum err rc = conf_seconds(text, target, arena, why);
+
+    if (rc == ERR_OK && *(int *)target < LEAST_POLL_S) {
+        return why_set(why, ERR_SYNTAX, "at least %d seconds", LEAST_POLL_S);
+    }
+    return rc;
+}
+
+static enum err parse_charset(const char *text, void *target, struct arena *arena, struct why *why)
+{
+    if (text[0] == '\0') {
+        return ERR_OK; /* As when the row is not there. */
+    }
+    if (charset_by_name(str_from(text), target) != ERR_OK) {
+        return why_set(why, ERR_SYNTAX, "latin1 or utf8");
+    }
+    return ERR_OK;
+}
+
+static enum err parse_reload(const char *text, void *target, struct arena *arena, struct why *why)
+{
+    if (strcmp(text, "auto") != 0 && strcmp(text, "manual") != 0) {
+        return why_set(why, ERR_SYNTAX, "auto or manual");
+    }
+    *(bool *)target = strcmp(text, "auto") == 0;
+    return ERR_OK;
+}
+
+static enum err check_complete(const struct mirror_source_conf *source, struct why *why)
+{
+    const char *missing = source->source == NULL ? "source"
+                          : source->host == NULL ? "host"
+                          : source->port == 0    ? "port"
+                                                 : NULL;
+
+    if (missing == NULL) {
+        return ERR_OK;
+    }
+    return why_set(why, ERR_SYNTAX, "nrtm.import.%s.%s is missing", source->name, missing);
+}
+
+static void read_source(struct conf *file, const char *name, struct mirror_source_conf *out)
+{
+    struct why why;
+    enum err rc;
+
+    *out = (struct mirror_source_conf){.name = name, .serial = "", .notice_off = ""};
+    out->charset = CHARSET_ASCII; /* Stands for: not configured. */
+    rc = conf_apply(file, mirror_source_conf_keys, name, out, &why);
+    if (rc == ERR_OK) {
+        rc = check_complete(out, &why);
+    }
+    out->is_enabled = rc == ERR_OK;
+    if (rc != ERR_OK) {
+        log_error(LOG_CLIENT, "%s is not mirrored: %s", name, why.text);
+    }
+    /* RIPE's dumps and streams are Latin-1, those of IRRd's sources UTF-8. */
+    if (out->charset == CHARSET_ASCII) {
+        out->charset = out->source != NULL && str_starts_nocase(str_from(out->source), STR("RIPE"))
+                           ? CHARSET_LATIN1
+                           : CHARSET_UTF8;
+    }
+}
+
+static void forget_rows(struct conf *file, const char *name)
+{
+    struct buf rows = {0};
+
+    buf_printf(&rows, "nrtm.import.%s.*", name);
+    conf_ignore(file, rows.at);
+    buf_free(&rows);
+}
+
+enum err mirror_conf_read(struct conf *file, struct mirror_conf *out, struct why *why)
+{
+    enum err rc;
+
+    *out = (struct mirror_conf){0};
+    rc = conf_apply(file, mirror_conf_keys, NULL, out, why);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    conf_ignore(file, "mirror.audit");
+    out->keepalive.user_timeout_ms = 120000;
+    out->sources = calloc(out->names.count + 1, sizeof(out->sources[0]));
+    if (out->sources == NULL) {
+        return why_set(why, ERR_MEMORY, "%s", err_text(ERR_MEMORY));
+    }
+    for (size_t i = 0; i < out->names.count; i++) {
+        struct mirror_source_conf *source = &out->sources[out->source_count++];
+
+        read_source(file, out->names.items[i], source);
+        if (!source->is_enabled) {
+            forget_rows(file, source->name); /* Their mistake was told; the rest is not unknown. */
+        }
+    }
+    return ERR_OK;
+}
+
+void mirror_conf_free(struct mirror_conf *conf)
+{
+    free(conf->sources);
+    conf->sources = NULL;
+    conf->source_count = 0;
+}
