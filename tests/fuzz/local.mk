@@ -1,5 +1,6 @@
-# Fuzz targets, one per parser. A target NAME is NAME_fuzz.c here and some files in seeds/NAME/. `make check` replays the
-# seeds; configured with --enable-fuzzers (clang), `make fuzz` lets libFuzzer loose on each for FUZZ_SECONDS.
+# Fuzz targets, one per parser. A target NAME is NAME_fuzz.c here and some files in seeds/NAME/.
+# `make check` replays the seeds; configured with --enable-fuzzers (clang), `make fuzz` lets libFuzzer
+# loose on each for FUZZ_SECONDS.
 # To add one: its name to FUZZ_TARGETS, and its _SOURCES and _LDADD.
 FUZZ_TARGETS = \
     tests/fuzz/conf_fuzz \

@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -92,5 +93,35 @@ Test(fast_path, pipelined_lines_leave_in_one_write, .timeout = 30)
     cr_expect_eq(recvs, 1);
     cr_expect_eq(sends, 1);
     close(client);
+    server_stop(&server);
+}
+
+static size_t allocated(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+Test(fast_path, idle_connections_own_no_buffers, .timeout = 30)
+{
+    int clients[100];
+    size_t before;
+
+    server_init(&server);
+    server_start(&server);
+    clients[0] = client_connect(server.port);
+    client_send(clients[0], "big 700000\n");
+    client_read(clients[0], 700001);
+    before = allocated(); /* With the buffers that the loop keeps to lend. */
+    for (int i = 1; i < 100; i++) {
+        clients[i] = client_connect(server.port);
+        client_send(clients[i], "big 700000\n");
+        client_read(clients[i], 700001);
+    }
+    cr_expect_lt(allocated(), before + 100 * 2048);
+    for (int i = 0; i < 100; i++) {
+        close(clients[i]);
+    }
     server_stop(&server);
 }
