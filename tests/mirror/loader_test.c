@@ -111,7 +111,7 @@ ParameterizedTest(struct serial_file *f, loader, reads_serial_files)
 
     write_file(serial_path, str_from(f->bytes));
     rc = mirror_read_serial(serial_path, &serial, &why);
-    * / cr_expect_eq(rc, f->rc, "%s: %s", f->bytes, why.text);
+    cr_expect_eq(rc, f->rc, "%s: %s", f->bytes, why.text);
     cr_expect_eq(serial, f->serial);
     if (rc != ERR_OK) {
         cr_expect_not_null(strstr(why.text, serial_path));
