@@ -1,0 +1,108 @@
+/*
+ * The whole configuration: every module's table applied to one properties file.
+ */
+#include "configuration.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define AT(field) offsetof(struct process_conf, field)
+
+static const struct conf_key process_conf_keys[] = {
+    {"run.user",           conf_text,    AT(run_user),         "whoisd", "the account a server started as root runs as"},
+    {"log.level",          conf_text,    AT(log_level),        "INFO",
+     "least level that is logged: DEBUG, INFO, WARN, ERROR"                                                            },
+    {"shutdown.pause.sec", conf_seconds, AT(shutdown_pause_s), "0",
+     "pause before the listeners close at a stop"                                                                      },
+    {"grs.sources",        conf_list,    AT(grs_sources),      "",
+     "mirrored sources, beside those of nrtm.import.sources"                                                           },
+    {NULL,                 NULL,         0,                    NULL,     NULL                                          },
+};
+
+/* Keys of the reference that an existing file may hold and whoisd has no use for. */
+static const char *const ignored_keys[] = {
+    "acl.database.*",
+    "acl.limit",
+    "api.*",
+    "dir.grs.*",
+    "dir.rpsl.*",
+    "dump.total.size.limit",
+    "grs.import.*",
+    "grs.sources.dummify",
+    "internals.database.*",
+    "ipranges.loadbalancer",
+    "mail.*",
+    "mailupdates.database.*",
+    "maintenance",
+    "nrtm.database.*",
+    "nrtm.enabled",
+    "nrtm.update.interval",
+    "nrtm.keepalive.end.of.stream",
+    "port.api*",
+    "port.nrtm*",
+    "proxy.protocol.enabled",
+    "rpsl.*",
+    "whois.db.driver",
+    "whois.db.master.driver",
+    "whois.dummy",
+};
+
+/* Every table, in the order of --check-config. */
+static const struct conf_key *const tables[] = {
+    process_conf_keys, storage_conf_keys,       query_conf_keys,
+    mirror_conf_keys,  mirror_source_conf_keys,
+};
+
+enum err configuration_read(const char *path, struct configuration **out, struct why *why)
+{
+    struct configuration *configuration = calloc(1, sizeof(*configuration));
+    enum err rc;
+
+    if (configuration == NULL) {
+        return why_set(why, ERR_MEMORY, "%s", err_text(ERR_MEMORY));
+    }
+    rc = conf_read(path, &configuration->file, why);
+    if (rc == ERR_OK) {
+        rc = conf_apply(configuration->file, process_conf_keys, NULL, &configuration->process, why);
+    }
+    if (rc == ERR_OK) {
+        rc = conf_apply(configuration->file, storage_conf_keys, NULL, &configuration->storage, why);
+    }
+    if (rc == ERR_OK) {
+        rc = conf_apply(configuration->file, query_conf_keys, NULL, &configuration->query, why);
+    }
+    if (rc == ERR_OK) {
+        rc = mirror_conf_read(configuration->file, &configuration->mirror, why);
+    }
+    if (rc != ERR_OK) {
+        configuration_free(configuration);
+        return rc;
+    }
+    for (size_t i = 0; i < sizeof(ignored_keys) / sizeof(ignored_keys[0]); i++) {
+        conf_ignore(configuration->file, ignored_keys[i]);
+    }
+    conf_warn_unknown(configuration->file);
+    configuration->query.keepalive = configuration->mirror.keepalive;
+    *out = configuration;
+    return ERR_OK;
+}
+
+void configuration_free(struct configuration *configuration)
+{
+    if (configuration != NULL) {
+        mirror_conf_free(&configuration->mirror);
+        conf_free(configuration->file);
+        free(configuration);
+    }
+}
+
+void configuration_print_options(void)
+{
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        for (const struct conf_key *key = tables[i]; key->name != NULL; key++) {
+            printf("# %s\n%s=%s\n", key->help, key->name,
+                   key->default_text != NULL ? key->default_text : "");
+        }
+    }
+}

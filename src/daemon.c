@@ -1,0 +1,313 @@
+/*
+ * The daemon: every part of the server, built and taken down in one order.
+ *
+ * A start: configuration; var/ and the pid lock; ports and control socket; root dropped; query
+ * loops, which answer at once; sources opened, each on a thread of the mirror's; streams. A stop is
+ * the same backwards: no new connections, answers finished, streams committed, lock released.
+ */
+#include "config.h" /* Written by configure. */
+
+#include "daemon.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "commands.h"
+#include "net/loop.h"
+
+#define FINISH_ANSWERS_S 30
+
+/* --- building --- */
+
+static void set_log_level(const char *name)
+{
+    static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
+
+    for (int level = LOG_DEBUG; level <= LOG_ERROR; level++) {
+        if (strcasecmp(name, names[level]) == 0) {
+            log_set_level((enum log_level)level);
+        }
+    }
+}
+
+/* Declare one source unless it was declared under another option already. */
+static enum err add_source(struct daemon *daemon, enum source_kind kind, const char *name,
+                           const char *upstream, struct why *why)
+{
+    if (storage_find(daemon->storage, str_from(name)) != NULL) {
+        return ERR_OK;
+    }
+    return storage_add(daemon->storage, kind, name, upstream, why) != NULL ? ERR_OK : ERR_SYNTAX;
+}
+
+static enum err declare_sources(struct daemon *daemon, struct why *why)
+{
+    const struct configuration *configuration = daemon->configuration;
+    enum err rc = add_source(daemon, SOURCE_MAIN, configuration->query.main_source, NULL, why);
+
+    for (size_t i = 0; rc == ERR_OK && i < configuration->mirror.source_count; i++) {
+        const struct mirror_source_conf *mirror = &configuration->mirror.sources[i];
+
+        rc = add_source(daemon, SOURCE_MIRROR, mirror->name, mirror->source, why);
+    }
+    for (size_t i = 0; rc == ERR_OK && i < configuration->process.grs_sources.count; i++) {
+        rc = add_source(daemon, SOURCE_MIRROR, configuration->process.grs_sources.items[i], NULL,
+                        why);
+    }
+    return rc;
+}
+
+/* What the server and a lone command have in common: configuration, var/, lock, sources. */
+static enum err build_base(struct daemon *daemon, const char *config_path, struct why *why)
+{
+    enum err rc;
+
+    daemon->lock_fd = -1;
+    rc = process_paths_init(&daemon->paths, config_path, why);
+    if (rc == ERR_OK) {
+        rc = configuration_read(daemon->paths.config, &daemon->configuration, why);
+    }
+    if (rc == ERR_OK) {
+        rc = process_find_user(daemon->configuration->process.run_user, &daemon->user, why);
+    }
+    if (rc == ERR_OK) {
+        rc = process_make_var(&daemon->paths, &daemon->user, why);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    daemon->lock_fd = process_lock(&daemon->paths, &daemon->user, why);
+    if (daemon->lock_fd < 0) {
+        return ERR_BUSY;
+    }
+    set_log_level(daemon->configuration->process.log_level);
+    daemon->storage = storage_new(&daemon->configuration->storage, &system_clock);
+    rc = declare_sources(daemon, why);
+    return rc;
+}
+
+static void free_base(struct daemon *daemon)
+{
+    storage_free(daemon->storage);
+    process_unlock(daemon->lock_fd);
+    while (daemon->configuration != NULL) {
+        struct configuration *older = daemon->configuration->older;
+
+        configuration_free(daemon->configuration);
+        daemon->configuration = older;
+    }
+}
+
+/* --- the server --- */
+
+static enum err build_query_server(struct daemon *daemon, struct why *why)
+{
+    size_t count = storage_source_count(daemon->storage);
+    struct query_source *sources = calloc(count, sizeof(*sources));
+    enum err rc;
+
+    if (sources == NULL) {
+        return why_set(why, ERR_MEMORY, "%s", err_text(ERR_MEMORY));
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct source *source = storage_source(daemon->storage, i);
+
+        sources[i] = query_source_of(source);
+        sources[i].notice = mirror_notice(daemon->mirror, source);
+    }
+    rc = query_server_new(&daemon->configuration->query, sources, count, &daemon->query, why);
+    free(sources);
+    return rc != ERR_OK ? rc : query_server_listen(daemon->query, why);
+}
+
+/* Everything that may need root, and everything whose failure the operator should see at once. */
+static enum err build_server(struct daemon *daemon, struct why *why)
+{
+    enum err rc = mirror_new(&daemon->configuration->mirror, daemon->storage, daemon->paths.status,
+                             &system_clock, &daemon->mirror, why);
+
+    if (rc == ERR_OK) {
+        rc = build_query_server(daemon, why);
+    }
+    if (rc == ERR_OK) {
+        rc = process_drop_root(&daemon->user, why);
+    }
+    if (rc == ERR_OK) {
+        rc = control_open(daemon->paths.control, command_run, daemon, &daemon->control, why);
+    }
+    if (rc == ERR_OK) {
+        rc = log_open(daemon->paths.console, why);
+    }
+    if (rc == ERR_OK) {
+        rc = process_write_pid(daemon->lock_fd, why);
+    }
+    if (rc == ERR_OK) {
+        daemon->main_loop = loop_new("main");
+        rc = daemon->main_loop != NULL ? ERR_OK : why_set(why, ERR_IO, "no event loop");
+    }
+    return rc;
+}
+
+static enum err start_server(struct daemon *daemon, struct why *why)
+{
+    enum err rc = query_server_start(daemon->query, why);
+
+    if (rc == ERR_OK) {
+        rc = mirror_start(daemon->mirror, why);
+    }
+    if (rc == ERR_OK) {
+        rc = control_start(daemon->control, why);
+    }
+    return rc;
+}
+
+/* Takes down whatever was built; each part knows NULL. */
+static void stop_server(struct daemon *daemon)
+{
+    control_close(daemon->control);
+    if (daemon->query != NULL) {
+        query_server_stop(daemon->query, FINISH_ANSWERS_S);
+    }
+    mirror_stop(daemon->mirror);
+    mirror_free(daemon->mirror);
+    query_server_free(daemon->query);
+    loop_free(daemon->main_loop);
+}
+
+enum err daemon_reload_config(struct daemon *daemon, struct why *why)
+{
+    struct configuration *fresh;
+    enum err rc = configuration_read(daemon->paths.config, &fresh, why);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = query_server_reconfigure(daemon->query, &fresh->query, why);
+    if (rc != ERR_OK) {
+        configuration_free(fresh);
+        return rc;
+    }
+    mirror_reconfigure(daemon->mirror, &fresh->mirror);
+    set_log_level(fresh->process.log_level);
+    fresh->older = daemon->configuration; /* Other parts still hold its strings. */
+    daemon->configuration = fresh;
+    return ERR_OK;
+}
+
+static void on_terminate(struct ev_loop *ev, struct ev_signal *watcher, int revents)
+{
+    struct daemon *daemon = watcher->data;
+
+    log_info(LOG_MAIN, "stopping: %s", strsignal(watcher->signum));
+    loop_stop(daemon->main_loop);
+}
+
+static void on_hangup(struct ev_loop *ev, struct ev_signal *watcher, int revents)
+{
+    struct daemon *daemon = watcher->data;
+    struct why why;
+
+    if (log_reopen(&why) != ERR_OK) {
+        log_error(LOG_MAIN, "%s", why.text);
+    }
+    if (daemon_reload_config(daemon, &why) != ERR_OK) {
+        log_error(LOG_MAIN, "configuration not re-read, the old one stays: %s", why.text);
+        return;
+    }
+    log_info(LOG_MAIN, "configuration re-read");
+}
+
+static void block_signals(int how)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(how, &set, NULL);
+}
+
+static void run_main_loop(struct daemon *daemon)
+{
+    struct ev_loop *ev = loop_ev(daemon->main_loop);
+    struct ev_signal signals[3];
+
+    ev_signal_init(&signals[0], on_terminate, SIGTERM);
+    ev_signal_init(&signals[1], on_terminate, SIGINT);
+    ev_signal_init(&signals[2], on_hangup, SIGHUP);
+    for (size_t i = 0; i < 3; i++) {
+        signals[i].data = daemon;
+        ev_signal_start(ev, &signals[i]);
+    }
+    block_signals(SIG_UNBLOCK);
+    loop_run(daemon->main_loop);
+    for (size_t i = 0; i < 3; i++) {
+        ev_signal_stop(ev, &signals[i]);
+    }
+}
+
+int daemon_run(const char *config_path, bool in_background)
+{
+    struct daemon daemon = {.lock_fd = -1};
+    struct why why;
+    enum err rc = in_background ? process_daemonize(&why) : ERR_OK;
+
+    block_signals(SIG_BLOCK); /* Only the main loop takes them: threads inherit this. */
+    if (rc == ERR_OK) {
+        rc = build_base(&daemon, config_path, &why);
+    }
+    if (rc == ERR_OK) {
+        rc = build_server(&daemon, &why);
+    }
+    if (rc == ERR_OK) {
+        log_info(LOG_MAIN, "whoisd %s started, pid %d, port %d, root %s", PACKAGE_VERSION,
+                 (int)getpid(), query_server_port(daemon.query), daemon.paths.root);
+        rc = start_server(&daemon, &why);
+    }
+    if (rc != ERR_OK) {
+        fprintf(stderr, "whoisd: %s\n", why.text);
+        log_error(LOG_MAIN, "not started: %s", why.text);
+        stop_server(&daemon);
+        free_base(&daemon);
+        return EXIT_FAILURE;
+    }
+    process_daemon_ready();
+    run_main_loop(&daemon);
+    stop_server(&daemon);
+    log_info(LOG_MAIN, "stopped");
+    free_base(&daemon);
+    return EXIT_SUCCESS;
+}
+
+int daemon_run_alone(const char *config_path, size_t count, char **words)
+{
+    struct daemon daemon = {.lock_fd = -1};
+    struct control_out out = {.fd = STDOUT_FILENO, .is_raw = true};
+    struct why why;
+    int exit_code = EXIT_FAILURE;
+    enum err rc = build_base(&daemon, config_path, &why);
+
+    if (rc == ERR_OK) {
+        rc = process_drop_root(&daemon.user, &why);
+    }
+    if (rc == ERR_OK) {
+        rc = process_write_pid(daemon.lock_fd, &why);
+    }
+    if (rc == ERR_OK) {
+        rc = mirror_new(&daemon.configuration->mirror, daemon.storage, daemon.paths.status,
+                        &system_clock, &daemon.mirror, &why);
+    }
+    if (rc == ERR_OK) {
+        exit_code = command_run(&daemon, count, words, &out);
+    } else {
+        fprintf(stderr, "whoisd: %s\n", why.text);
+    }
+    mirror_free(daemon.mirror);
+    free_base(&daemon);
+    return exit_code;
+}

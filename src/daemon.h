@@ -1,0 +1,38 @@
+/*
+ * The daemon: every part of the server hangs off one struct, built and taken down in one order.
+ * A lone command (no server running) builds the same struct without listeners and loops.
+ */
+#pragma once
+
+#include "configuration.h"
+#include "control.h"
+#include "process.h"
+
+struct daemon {
+    struct process_paths paths;
+    struct run_user user;
+    int lock_fd;
+    struct configuration *configuration;
+    struct storage *storage;
+    struct query_server *query; /**< NULL in a lone command. */
+    struct mirror *mirror;
+    struct control *control; /**< NULL in a lone command. */
+    struct loop *main_loop;  /**< NULL in a lone command. */
+};
+
+/**
+ * Run the server in the foreground or the background, until SIGTERM or SIGINT.
+ * @param config_path  The properties file; its folder is the whois root.
+ * @return Exit code of the process; failures before the server is up are told on standard error.
+ */
+int daemon_run(const char *config_path, bool in_background);
+
+/**
+ * Carry out one command without a server: takes the pid lock, declares the sources, works, ends.
+ * @param words  As for a control client; words[0] is the command. @return Exit code.
+ */
+int daemon_run_alone(const char *config_path, size_t count, char **words);
+
+/** Re-read the configuration: all or nothing. Any thread. @return ERR_OK; ERR_SYNTAX, the old one
+ * stays. */
+enum err daemon_reload_config(struct daemon *daemon, struct why *why) MUST_CHECK;
