@@ -2,13 +2,16 @@
  * Bulk building: an index from scratch.
  *
  * Lanes compress the texts into segments of their own and collect the records of each tree in plain
- * arrays. The end joins the arrays of the lanes, sorts them, and builds the trees bottom-up, one
- * tree after the other, so that little is in memory twice. The whole build is one batch: a rollback
- * leaves nothing of it.
+ * arrays. At the end a second thread joins the arrays of the lanes and sorts them, tree after tree,
+ * while this one builds the trees bottom-up and frees each array, so that little is in memory
+ * twice. The whole build is one batch: a rollback leaves nothing of it.
  */
 #include <assert.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/log.h"
 #include "storage/bytes.h"
@@ -20,7 +23,8 @@
 /** Records of one tree, unsorted. */
 struct records {
     uint8_t *at;
-    size_t count, cap;
+    size_t count;
+    size_t bytes; /**< Of the mapping. */
 };
 
 struct index_lane {
@@ -47,40 +51,72 @@ struct index_bulk {
     struct key_slot
         *keys; /**< Open addressing, at most half full; NULL before the first index_bulk_find(). */
     size_t key_cap, key_count;
+    sem_t sorted; /**< Trees whose records are joined and sorted. */
 };
 
 /* --- records --- */
 
+/*
+ * Mapped by ourselves: a larger mapping moves without copying, only touched pages count, and all of
+ * it is given back, while the heaps of threads that are gone keep what was freed.
+ */
+#define RECORDS_FIRST_BYTES ((size_t)1 << 16)
+
+static void grow_records(struct records *records, size_t bytes)
+{
+    size_t grown = records->bytes > 0 ? records->bytes : RECORDS_FIRST_BYTES;
+    void *at;
+
+    while (grown < bytes) {
+        grown *= 2;
+    }
+    if (records->at == NULL) {
+        at = mmap(NULL, grown, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    } else {
+        at = mremap(records->at, records->bytes, grown, MREMAP_MAYMOVE);
+    }
+    if (at == MAP_FAILED) {
+        log_error(LOG_STORAGE, "no memory to build an index: %zu bytes", grown);
+        abort();
+    }
+    records->at = at;
+    records->bytes = grown;
+}
+
+static void free_records(struct records *records)
+{
+    if (records->at != NULL) {
+        munmap(records->at, records->bytes);
+    }
+    *records = (struct records){0};
+}
+
 static void add_record(struct records *records, const uint8_t *record, unsigned size)
 {
-    if (records->count == records->cap) {
-        /* Large blocks move by mremap(), and only touched pages count: doubling is cheap. */
-        records->cap = records->cap == 0 ? 256 : records->cap * 2;
-        records->at = realloc(records->at, records->cap * size);
-        if (records->at == NULL) {
-            abort();
-        }
+    if ((records->count + 1) * size > records->bytes) {
+        grow_records(records, (records->count + 1) * size);
     }
     memcpy(records->at + records->count * size, record, size);
     records->count++;
 }
 
+/** Append the records of another array and free it. */
 static void join_records(struct records *to, struct records *more, unsigned size)
 {
     if (to->count == 0) {
-        free(to->at);
+        free_records(to);
         *to = *more;
-    } else if (more->count > 0) {
-        to->at = realloc(to->at, (to->count + more->count) * size);
-        if (to->at == NULL) {
-            abort();
+        *more = (struct records){0};
+        return;
+    }
+    if (more->count > 0) {
+        if ((to->count + more->count) * size > to->bytes) {
+            grow_records(to, (to->count + more->count) * size);
         }
         memcpy(to->at + to->count * size, more->at, more->count * size);
         to->count += more->count;
-        to->cap = to->count;
-        free(more->at);
     }
-    *more = (struct records){0};
+    free_records(more);
 }
 
 /* --- life --- */
@@ -110,7 +146,7 @@ static void free_parts(struct index_bulk *bulk)
         struct index_lane *lane = bulk->lanes[i];
 
         for (unsigned tree = 0; tree < TREE_COUNT; tree++) {
-            free(lane->trees[tree].at);
+            free_records(&lane->trees[tree]);
         }
         text_writer_fini(&lane->writer);
         arena_free(lane->scratch);
@@ -118,7 +154,7 @@ static void free_parts(struct index_bulk *bulk)
         free(lane);
     }
     for (unsigned tree = 0; tree < TREE_COUNT; tree++) {
-        free(bulk->dropped[tree].at);
+        free_records(&bulk->dropped[tree]);
     }
     free(bulk->keys);
     free(bulk);
@@ -326,12 +362,50 @@ enum err index_lane_add(struct index_lane *lane, uint32_t id, uint32_t sequence,
 
 /* --- the end --- */
 
+/* The largest first: while one tree is built, the next is sorted. */
+static const enum tree_id build_order[TREE_COUNT] = {
+    TREE_POSTINGS,
+    TREE_OBJECTS,
+    TREE_ORDER,
+    TREE_KEYS,
+    TREE_HOSTS,
+    TREE_RANGES + RANGE_INETNUM - 1,
+    TREE_RANGES + RANGE_INET6NUM - 1,
+    TREE_RANGES + RANGE_ROUTE - 1,
+    TREE_RANGES + RANGE_ROUTE6 - 1,
+    TREE_RANGES + RANGE_DOMAIN4 - 1,
+    TREE_RANGES + RANGE_DOMAIN6 - 1,
+    TREE_RANGES + RANGE_AS_BLOCK - 1,
+};
+
+/** Join and sort the records of all trees, in build order; posts once for each. A thread of its
+ * own. */
+static void *sort_all(void *context)
+{
+    struct index_bulk *bulk = context;
+
+    for (unsigned i = 0; i < TREE_COUNT; i++) {
+        enum tree_id tree = build_order[i];
+        struct records *all = &bulk->lanes[0]->trees[tree];
+        struct records *dropped = &bulk->dropped[tree];
+        unsigned size = tree_shapes[tree].record_size;
+
+        for (size_t lane = 1; lane < bulk->lane_count; lane++) {
+            join_records(all, &bulk->lanes[lane]->trees[tree], size);
+        }
+        sort_records(all->at, all->count, size);
+        sort_records(dropped->at, dropped->count, size);
+        sem_post(&bulk->sorted);
+    }
+    return NULL;
+}
+
 /**
- * Sort one tree's records and build it, leaving out one record for each equal one in `dropped`.
+ * Build one tree from its sorted records, leaving out one for each equal one in `dropped`.
  * @return ERR_CORRUPT when a key comes twice.
  */
-static enum err build_tree(struct index *index, enum tree_id tree, struct records *records,
-                           struct records *dropped)
+static enum err build_tree(struct index *index, enum tree_id tree, const struct records *records,
+                           const struct records *dropped)
 {
     const struct tree_shape *shape = &tree_shapes[tree];
     unsigned size = shape->record_size;
@@ -339,8 +413,6 @@ static enum err build_tree(struct index *index, enum tree_id tree, struct record
     const uint8_t *last = NULL;
     size_t gone = 0;
 
-    sort_records(records->at, records->count, size);
-    sort_records(dropped->at, dropped->count, size);
     tree_builder_init(&builder, &index->nodes, shape);
     for (size_t i = 0; i < records->count; i++) {
         const uint8_t *record = records->at + i * size;
@@ -362,37 +434,59 @@ static enum err build_tree(struct index *index, enum tree_id tree, struct record
     return ERR_OK;
 }
 
+/** Build all trees, each as soon as it is sorted. */
+static enum err build_all(struct index_bulk *bulk)
+{
+    struct index *index = bulk->index;
+    enum err rc = ERR_OK;
+    pthread_t sorter;
+    bool threaded;
+
+    sem_init(&bulk->sorted, 0, 0);
+    threaded = pthread_create(&sorter, NULL, sort_all, bulk) == 0;
+    if (!threaded) {
+        sort_all(bulk);
+    }
+    for (unsigned i = 0; i < TREE_COUNT; i++) {
+        enum tree_id tree = build_order[i];
+        struct records *records = &bulk->lanes[0]->trees[tree];
+
+        while (sem_wait(&bulk->sorted) != 0) { /* Interrupted by a signal. */
+        }
+        tree_drop(&index->nodes, &index->next->trees[tree], &tree_shapes[tree]);
+        if (rc == ERR_OK) {
+            rc = build_tree(index, tree, records, &bulk->dropped[tree]);
+        }
+        free_records(records);
+    }
+    if (threaded) {
+        pthread_join(sorter, NULL);
+    }
+    sem_destroy(&bulk->sorted);
+    return rc;
+}
+
 enum err index_bulk_finish(struct index_bulk *bulk)
 {
     struct index *index = bulk->index;
     struct snapshot *next = index->next;
-    struct records none = {0};
-    enum err rc = ERR_OK;
+    enum err rc;
 
+    if (bulk->lane_count == 0) {
+        index_bulk_lane(bulk);
+    }
     texts_drop_all(&index->texts);
-    index->writer.open = bulk->lane_count > 0 ? bulk->lanes[0]->writer.open : 0;
+    index->writer.open = bulk->lanes[0]->writer.open;
     memset(next->class_count, 0, sizeof(next->class_count));
     for (size_t i = 0; i < bulk->lane_count; i++) {
         for (unsigned class = 0; class < CLASS_COUNT; class ++) {
             next->class_count[class] += bulk->lanes[i]->class_count[class];
         }
-        if (bulk->lanes[i]->top_id > 0) {
-            index_reserve_id(index, bulk->lanes[i]->top_id);
-        }
+        index_reserve_id(index, bulk->lanes[i]->top_id);
     }
     free(bulk->keys);
     bulk->keys = NULL;
-    for (unsigned tree = 0; tree < TREE_COUNT && rc == ERR_OK; tree++) {
-        struct records *all = bulk->lane_count > 0 ? &bulk->lanes[0]->trees[tree] : &none;
-
-        for (size_t i = 1; i < bulk->lane_count; i++) {
-            join_records(all, &bulk->lanes[i]->trees[tree], tree_shapes[tree].record_size);
-        }
-        tree_drop(&index->nodes, &next->trees[tree], &tree_shapes[tree]);
-        rc = build_tree(index, tree, all, &bulk->dropped[tree]);
-        free(all->at);
-        *all = none;
-    }
+    rc = build_all(bulk);
     if (rc != ERR_OK) {
         index_rollback(index);
     }

@@ -12,28 +12,22 @@
 #include "storage/bytes.h"
 #include "storage/order.h"
 
-#define NARROW                                                                                     \
-    {                                                                                              \
-        12, 12, 4, 4                                                                               \
-    }
-#define WIDE                                                                                       \
-    {                                                                                              \
-        36, 36, 16, 16                                                                             \
-    }
+#define NARROW 12, 12, 4, 4
+#define WIDE   36, 36, 16, 16
 
 const struct tree_shape tree_shapes[TREE_COUNT] = {
-    [TREE_OBJECTS] = {OBJECT_RECORD_BYTES, 4,  0, 0},
-    [TREE_KEYS] = {8,                   8,  0, 0},
-    [TREE_POSTINGS] = {12,                  12, 0, 0},
-    [TREE_HOSTS] = {20,                  20, 0, 0},
-    [TREE_ORDER] = {12,                  12, 0, 0},
-    [TREE_RANGES + RANGE_INETNUM - 1] = NARROW,
-    [TREE_RANGES + RANGE_INET6NUM - 1] = WIDE,
-    [TREE_RANGES + RANGE_ROUTE - 1] = NARROW,
-    [TREE_RANGES + RANGE_ROUTE6 - 1] = WIDE,
-    [TREE_RANGES + RANGE_DOMAIN4 - 1] = NARROW,
-    [TREE_RANGES + RANGE_DOMAIN6 - 1] = WIDE,
-    [TREE_RANGES + RANGE_AS_BLOCK - 1] = NARROW,
+    [TREE_OBJECTS] = {OBJECT_RECORD_BYTES, 4},
+    [TREE_KEYS] = {8,                   8},
+    [TREE_POSTINGS] = {12,12},
+    [TREE_HOSTS] = {20,                  20},
+    [TREE_ORDER] = {16,                   16},
+    [TREE_RANGES + RANGE_INETNUM - 1] = {NARROW},
+    [TREE_RANGES + RANGE_INET6NUM - 1] = {WIDE                 },
+    [TREE_RANGES + RANGE_ROUTE - 1] = {NARROW                  },
+    [TREE_RANGES + RANGE_ROUTE6 - 1] = {WIDE                   },
+    [TREE_RANGES + RANGE_DOMAIN4 - 1] = {NARROW },
+    [TREE_RANGES + RANGE_DOMAIN6 - 1] = {WIDE},
+    [TREE_RANGES + RANGE_AS_BLOCK - 1] = {NARROW},
 };
 
 /* --- records --- */

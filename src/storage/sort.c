@@ -70,6 +70,7 @@
 
 DEFINE_SORT(8)
 DEFINE_SORT(12)
+DEFINE_SORT(16)
 DEFINE_SORT(20)
 DEFINE_SORT(36)
 
@@ -94,6 +95,9 @@ void sort_records(uint8_t *records, size_t count, unsigned size)
         break;
     case 12:
         sort12((struct record12 *)records, count, 0);
+        break;
+    case 16:
+        sort16((struct record16 *)records, count, 0);
         break;
     case 20:
         sort20((struct record20 *)records, count, 0);

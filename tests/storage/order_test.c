@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "objects.h"
-#include "storage/bytes.h"
 #include "storage/order.h"
 
 static int sign(int value)
@@ -17,7 +16,7 @@ static int sign(int value)
 
 static int compare_codes(enum rpsl_class class, struct str a, struct str b)
 {
-    uint8_t record_a[12], record_b[12];
+    uint8_t record_a[ORDER_BYTES], record_b[ORDER_BYTES];
 
     order_record_start(record_a, class, a);
     order_record_start(record_b, class, b);
@@ -34,13 +33,13 @@ Test(storage_order, codes_never_contradict_the_texts)
 
     for (int i = 0; i < 300000; i++) {
         enum rpsl_class class = classes[draw(&seed, 6)];
-        char a[16], b[16];
-        struct str x = {a, draw(&seed, 16)}, y = {b, draw(&seed, 16)};
+        char a[24], b[24];
+        struct str x = {a, draw(&seed, 24)}, y = {b, draw(&seed, 24)};
         int code, text;
 
-        for (size_t at = 0; at < 16; at++) {
+        for (size_t at = 0; at < 24; at++) {
             a[at] = characters[draw(&seed, sizeof(characters) - 1)];
-            b[at] = draw(&seed, 3) ? a[at] : characters[draw(&seed, sizeof(characters) - 1)];
+            b[at] = draw(&seed, 5) ? a[at] : characters[draw(&seed, sizeof(characters) - 1)];
         }
         code = compare_codes(class, x, y);
         text = sign(str_cmp(x, y));
