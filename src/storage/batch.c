@@ -25,6 +25,7 @@ enum {
     RETRIES = 10,
     BACKOFF_MIN_MS = 50,
     BACKOFF_MAX_MS = 5000,
+    COMPACT_BYTES = 1 << 20,
     PACKET_SPARE = 4096, /* Of a row beside its text. */
     DELETE_MISSING_LOG_MS = 60000
 };
@@ -624,6 +625,9 @@ static void publish(struct batch *batch, struct position to)
     pthread_mutex_unlock(&source->status_mutex);
     log_missing(batch);
     source_write_note(source);
+    if (batch->bytes >= COMPACT_BYTES) {
+        source_compact(source); /* In a catch-up the timer would find the lock taken. */
+    }
 }
 
 enum err batch_commit(struct batch *batch, int64_t hw, struct why *why)

@@ -32,7 +32,6 @@ enum {
     SAMPLE_BYTES = 32 << 20,
     SAMPLE_STEP = 10,
     SAMPLE_TEXT_MAX = 16 << 10,
-    PROGRESS_OBJECTS = 100000,
     WARNED_MAX = 20,
     QUARANTINE_ROWS_MAX = 1000,
     QUARANTINE_TEXT_MAX = 64 << 10
@@ -104,45 +103,6 @@ void load_note_duplicate(struct load *load, const struct rpsl_key *key, const ch
 enum rpsl_class load_other_class(enum rpsl_class class)
 {
     return class == CLASS_PERSON ? CLASS_ROLE : class == CLASS_ROLE ? CLASS_PERSON : CLASS_UNKNOWN;
-}
-
-static int64_t elapsed_ms(const struct load *load)
-{
-    int64_t ms = clock_mono_ms(load->source->storage->clock) - load->began_ms;
-
-    return ms > 0 ? ms : 1;
-}
-
-static void log_progress(const struct load *load, double fraction)
-{
-    const int64_t ms = elapsed_ms(load);
-    const double left_s = fraction > 0 ? (double)ms / 1000 * (1 - fraction) / fraction : 0;
-
-    log_info(LOG_LOADER,
-             "%s: loading objects=%" PRIu64 " rate=%" PRId64 "/s done=%.0f%% left=%.0fs",
-             load->source->name, load->report.objects, (int64_t)load->report.objects * 1000 / ms,
-             fraction * 100, left_s);
-}
-
-void load_log_end(const struct load *load)
-{
-    const struct load_report *report = &load->report;
-    const int64_t ms = elapsed_ms(load);
-
-    log_info(LOG_LOADER,
-             "%s: loaded objects=%" PRIu64 " added=%" PRIu64 " changed=%" PRIu64 " removed=%" PRIu64
-             " duplicates=%" PRIu64 " rejected=%" PRIu64 " serial=%" PRId64 " ms=%" PRId64
-             " rate=%" PRId64 "/s",
-             load->source->name, report->objects, report->added, report->changed, report->removed,
-             report->duplicates, report->rejected, load->source->position.applied, ms,
-             (int64_t)report->objects * 1000 / ms);
-    if (!load->source->position.known) {
-        log_warn(
-            LOG_LOADER,
-            "%s: the position is unknown, there will be no streaming until an operator sets it: "
-            "whois.init setserial %s SERIAL",
-            load->source->name, load->source->name);
-    }
 }
 
 /* --- the inserting thread --- */
@@ -740,7 +700,6 @@ enum err load_begin(struct source *source, const struct load_options *options, s
     load->options = *options;
     load->arena = arena_new(ARENA_BYTES);
     load->kept = arena_new(ARENA_BYTES);
-    load->began_ms = clock_mono_ms(source->storage->clock);
     sql_array_init(&load->quarantine, ROWS_QUARANTINE_TYPES);
     rc = source_sql_done(source, begin_locked(load, why), why);
     if (rc != ERR_OK) {
@@ -756,14 +715,8 @@ enum err load_begin(struct source *source, const struct load_options *options, s
 
 enum err load_add(struct load *load, struct str text, double fraction, struct why *why)
 {
-    const uint64_t before = load->report.objects;
-    enum err rc = load->fill != NULL ? fill_add(load, text, why) : add_text(load, text, why);
-
-    if (rc == ERR_OK && before / PROGRESS_OBJECTS != load->report.objects / PROGRESS_OBJECTS) {
-        log_progress(load, fraction);
-    }
     source_set_percent(load->source, (int)(fraction * 100));
-    return rc;
+    return load->fill != NULL ? fill_add(load, text, why) : add_text(load, text, why);
 }
 
 enum err load_finish(struct load *load, struct load_report *report, struct why *why)
@@ -783,7 +736,13 @@ enum err load_finish(struct load *load, struct load_report *report, struct why *
     source->status.quarantined += load->quarantine.rows;
     source->status.last_commit_ms = clock_wall_ms(source->storage->clock);
     pthread_mutex_unlock(&source->status_mutex);
-    load_log_end(load);
+    if (!source->position.known) {
+        log_warn(
+            LOG_LOADER,
+            "%s: the position is unknown, there will be no streaming until an operator sets it: "
+            "whois.init setserial %s SERIAL",
+            source->name, source->name);
+    }
     if (load->fill != NULL) {
         sql = load->fill->sql;
         load->fill->sql = NULL;

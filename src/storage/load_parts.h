@@ -10,8 +10,7 @@ struct load {
     struct load_options options;
     struct load_report report;
     struct arena *arena; /* Reset for each object. */
-    int64_t began_ms;
-    struct fill *fill; /* Exactly one of the two: */
+    struct fill *fill;   /* Exactly one of the two: */
     struct reload *reload;
     struct sql_array quarantine;
     struct arena *kept; /* Texts in quarantine. */
@@ -24,8 +23,6 @@ void load_reject(struct load *load, struct str text, const char *reason);
 void load_note_duplicate(struct load *load, const struct rpsl_key *key, const char *what);
 /** The class that shares the name space of nic-hdls, or CLASS_UNKNOWN. */
 enum rpsl_class load_other_class(enum rpsl_class class);
-/** After a COMMIT that took place. */
-void load_log_end(const struct load *load);
 
 /* --- reload.c --- */
 enum err reload_begin(struct load *load, struct why *why) MUST_CHECK;

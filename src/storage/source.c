@@ -568,6 +568,11 @@ static enum err sync_locked(struct source *source, struct why *why)
     if (rc == ERR_OK) {
         rc = position_follow_edit(source, source->sql, &found, &position, why);
     }
+    if (rc == ERR_OK && found.max_serial < source->position.applied &&
+        position.generation == source->position.generation) {
+        position.generation = random_number(); /* Restored from a backup: serials come again. */
+        rc = position_write(source, source->sql, position, found.batch, why);
+    }
     if (rc == ERR_OK) {
         rc = sql_commit(source->sql, why);
     }
@@ -608,19 +613,27 @@ enum err source_sync(struct source *source, bool *changed, struct why *why)
     return rc;
 }
 
+void source_compact(struct source *source)
+{
+    if (!index_wants_compaction(source->index)) {
+        return;
+    }
+    index_begin(source->index);
+    if (index_compact_step(source->index) == ERR_OK) {
+        source_publish(source);
+    } else {
+        index_rollback(source->index);
+    }
+}
+
 void source_housekeep(struct source *source)
 {
     if (!source_try_lock(source, WRITER_SHORT)) {
         return;
     }
-    if (source->is_open && index_wants_compaction(source->index)) {
-        index_begin(source->index);
-        if (index_compact_step(source->index) == ERR_OK) {
-            source_publish(source);
-        } else {
-            index_rollback(source->index);
-        }
+    if (source->is_open) {
+        source_compact(source);
+        (void)index_collect(source->index);
     }
-    (void)index_collect(source->index);
     source_unlock(source);
 }

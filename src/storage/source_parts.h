@@ -87,6 +87,8 @@ enum err source_sql_done(struct source *source, enum err rc, const struct why *w
 void source_set_position(struct source *source, struct position position);
 /** Publish the index's next version at the source's position. */
 void source_publish(struct source *source);
+/** One step of text compaction when it is worth it, as a version of its own. */
+void source_compact(struct source *source);
 /** Connect to the source's database when there is no connection. */
 enum err source_connect(struct source *source, struct why *why) MUST_CHECK;
 enum err source_connect_new(const struct source *source, struct sql **out,
@@ -152,8 +154,9 @@ enum err tables_check_disk(struct source *source, struct sql *sql, uint64_t byte
 /* --- rows.c: the statements and values that batch.c and load.c share --- */
 extern const char rows_insert_last[], rows_update_last[], rows_insert_history[],
     rows_insert_serials[], rows_retire_serials[], rows_quarantine[];
-#define ROWS_LAST_TYPES "nnnnbt" /* object_id, sequence_id, timestamp, object_type, object, pkey   \
-                                  */
+#define ROWS_LAST_TYPES                                                                            \
+    "nnnnbt" /* object_id, sequence_id, timestamp, object_type, object, pkey                       \
+              */
 #define ROWS_UPDATE_LAST_TYPES                                                                     \
     "bnntnn" /* object, timestamp, new sequence_id, pkey, object_id, old sequence_id */
 #define ROWS_SERIALS_TYPES        "nnnnn" /* serial_id, object_id, sequence_id, atlast, operation */

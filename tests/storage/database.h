@@ -21,8 +21,7 @@ struct storage *database_storage(struct source **source_out);
 struct storage *database_open(struct source **source_out);
 /** First field of the first row; fails the test when there is none. */
 int64_t database_number(const char *format, ...) PRINTF_LIKE(1, 2);
-/** The first field of every row, joined by blanks, NULL as "NULL". Heap; the test's process ends
- * anyway. */
+/** The first field of every row, joined by blanks, NULL as "NULL". */
 const char *database_list(const char *format, ...) PRINTF_LIKE(1, 2);
 void database_exec(const char *format, ...) PRINTF_LIKE(1, 2);
 /** Give a user rights on this test's mirror database, as the server's owner. */

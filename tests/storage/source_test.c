@@ -293,6 +293,32 @@ Test(source, a_new_generation_is_read_again)
     storage_free(storage);
 }
 
+Test(source, a_restored_backup_is_read_again)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    int64_t generation;
+
+    add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
+    generation = database_number("SELECT generation FROM nrtm_state");
+    database_exec("CREATE TABLE last_copy AS SELECT * FROM last");
+    database_exec("CREATE TABLE serials_copy AS SELECT * FROM serials");
+    database_exec("CREATE TABLE nrtm_state_copy AS SELECT * FROM nrtm_state");
+    add(source, 101, "mntner: B-MNT\nsource: RIPE\n");
+    for (int i = 0; i < 3; i++) {
+        const char *const table = (const char *const[]){"last", "serials", "nrtm_state"}[i];
+
+        database_exec("DELETE FROM %s", table);
+        database_exec("INSERT INTO %s SELECT * FROM %s_copy", table, table);
+    }
+    cr_expect(sync(source));
+    cr_expect_null(indexed_text(source, CLASS_MNTNER, "B-MNT"));
+    cr_expect_eq(position_of(source).applied, 100);
+    cr_expect_neq(database_number("SELECT generation FROM nrtm_state"), generation);
+    cr_expect_not(sync(source));
+    storage_free(storage);
+}
+
 Test(source, setserial_moves_the_position_both_ways)
 {
     struct source *source;
