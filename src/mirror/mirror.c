@@ -82,9 +82,8 @@ static char *make_notice(const struct source *source, const struct mirror_source
         buf_printf(&out,
                    "%% Data of source %s comes from the RIPE NCC (RIPE Database), obtained by near "
                    "real time mirroring.\n"
-                   "%% It may not reflect the latest data contained in the RIPE Database.\n"
-                   "%% See https://docs.db.ripe.net/terms-conditions.html\n",
-                   name);
+                   "%% It may not reflect the latest data contained in the RIPE Database.\n",
+                   name); /* The banner ends with the terms and their URL. */
     } else {
         buf_printf(&out,
                    "%% Data of source %s comes from the %s database, obtained by near real time "
