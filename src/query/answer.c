@@ -75,6 +75,11 @@ enum err answer_read(struct answer *answer, struct answer_tools *tools, struct s
     answer->tools = tools;
     answer->arena = arena;
     answer->is_trusted = is_trusted;
+    /* Flags, key and sources are slices of the line, which its connection forgets after the first slice. */
+    line = arena_strdup(arena, line);
+    if (line.at == NULL) {
+        return ERR_LIMIT;
+    }
     if ((rc = line_decode(line, arena, &text, &is_converted)) != ERR_OK) {
         return rc;
     }

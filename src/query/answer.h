@@ -57,7 +57,7 @@ struct answer {
 };
 
 /**
- * Read a line: decode, parse, classify, check. Nothing is printed.
+ * Read a line: decode, parse, classify, check. Nothing is printed. The line is copied.
  * @param arena  Emptied by the caller; lives until the answer ends.
  * @return ERR_OK (also for an invalid query: see is_valid); ERR_LIMIT.
  */

@@ -72,39 +72,30 @@ enum {
     KIND_ANY = 1023,
 };
 
-static unsigned kind_of(unsigned char c)
-{
-    switch (c) {
-    case '-':
-        return KIND_DASH;
-    case '_':
-        return KIND_UNDERSCORE;
-    case ':':
-        return KIND_COLON;
-    case '.':
-        return KIND_DOT;
-    case '/':
-        return KIND_SLASH;
-    case '@':
-        return KIND_AT;
-    case ' ':
-    case '\t':
-    case '\r':
-        return KIND_BLANK;
-    default:
-        if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') {
-            return KIND_LETTER;
-        }
-        return c >= '0' && c <= '9' ? KIND_DIGIT : KIND_OTHER;
-    }
-}
+/* Of each ASCII character; those left out (0) and all others are KIND_OTHER. */
+static const uint16_t ascii_kinds[128] = {
+    ['a' ... 'z'] = KIND_LETTER,
+    ['A' ... 'Z'] = KIND_LETTER,
+    ['0' ... '9'] = KIND_DIGIT,
+    ['-'] = KIND_DASH,
+    ['_'] = KIND_UNDERSCORE,
+    [':'] = KIND_COLON,
+    ['.'] = KIND_DOT,
+    ['/'] = KIND_SLASH,
+    ['@'] = KIND_AT,
+    [' '] = KIND_BLANK,
+    ['\t'] = KIND_BLANK,
+    ['\r'] = KIND_BLANK,
+};
 
 static unsigned kinds_of(struct str text)
 {
     unsigned kinds = 0;
 
     for (size_t i = 0; i < text.len; i++) {
-        kinds |= kind_of((unsigned char)text.at[i]);
+        unsigned char c = (unsigned char)text.at[i];
+
+        kinds |= c < 128 && ascii_kinds[c] != 0 ? ascii_kinds[c] : (unsigned)KIND_OTHER;
     }
     return kinds;
 }
@@ -119,7 +110,6 @@ struct syntax {
     const char *pattern;      /* Full match, any case; NULL: the other columns say it all. */
 };
 
-#define SET_KINDS  KIND_ANY
 #define SET_SYNTAX "[A-Z0-9_-]*[A-Z0-9](:.*|$)"
 
 // clang-format off
@@ -383,7 +373,9 @@ enum err search_key_read(struct key_matcher *matcher, struct str text, bool with
         out->has_as_range = ip_parse_as_range(out->value, &out->as_range) == ERR_OK;
     }
     out->tests = test_forms(out, with_reverse);
-    kinds = kinds_of(out->value);
+    if (out->has_ip || out->has_reverse) {
+        kinds = kinds_of(out->value); /* Of the canonical text. */
+    }
     for (size_t i = 0; i < SYNTAX_COUNT; i++) {
         if (matches(matcher, i, out->value, kinds)) {
             out->tests |= UINT32_C(1) << syntaxes[i].test;

@@ -12,6 +12,8 @@
 #include "rpsl/charset.h"
 
 #define ARENA_BYTES ((size_t)256 << 20)
+#define SAMPLES     4000
+#define SAMPLE_STEP 4
 
 static void check(enum err rc, const char *what, struct str text)
 {
@@ -69,15 +71,30 @@ static struct parsed parse(struct str text, struct arena *arena)
     return parsed;
 }
 
+/* Texts to train the index's dictionary on: every nth of the first ones. */
+static size_t take_samples(struct str text, struct str *samples)
+{
+    struct str paragraph;
+    size_t count = 0;
+
+    for (size_t i = 0; count < SAMPLES && next_paragraph(&text, &paragraph); i++) {
+        if (i % SAMPLE_STEP == 0 && !is_comment(paragraph)) {
+            samples[count++] = paragraph;
+        }
+    }
+    return count;
+}
+
 void fixture_load(struct index *index, struct str text)
 {
     struct arena *arena = arena_new(ARENA_BYTES);
-    struct str paragraph;
+    struct str *samples = arena_calloc(arena, SAMPLES, sizeof(*samples)), paragraph;
+    size_t sample_count = take_samples(text, samples);
     struct index_bulk *bulk;
     struct index_lane *lane;
     uint32_t id = 0;
 
-    bulk = index_bulk_new(index, NULL, 0);
+    bulk = index_bulk_new(index, samples, sample_count);
     lane = index_bulk_lane(bulk);
     while (next_paragraph(&text, &paragraph)) {
         struct parsed parsed;
