@@ -56,11 +56,9 @@ static bool wants_training(const struct index *index)
 bool index_wants_compaction(const struct index *index)
 {
     struct texts_usage usage = texts_get_usage(&index->texts, &index->writer);
-    uint64_t dead = usage.used - usage.live;
 
-    return wants_training(index) || usage.worst_is_old ||
-           (usage.worst != 0 && dead > COMPACTION_MIN_BYTES &&
-            dead > usage.used / COMPACTION_SHARE);
+    return wants_training(index) || usage.has_old ||
+           (usage.dead > COMPACTION_MIN_BYTES && usage.dead > usage.used / COMPACTION_SHARE);
 }
 
 /** Train a dictionary on objects spread over the source. */

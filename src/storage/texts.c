@@ -491,18 +491,17 @@ static size_t dict_bytes(const struct text_dict *dict)
 struct texts_usage texts_get_usage(const struct texts *texts, const struct text_writer *writer)
 {
     struct texts_usage usage = {0};
-    const struct text_dict *counted = NULL;
+    const struct text_dict *counted = texts->dict;
+    uint64_t most = 0;
 
-    if (texts->dict != NULL) {
-        counted = texts->dict;
+    if (counted != NULL) {
         usage.dictionaries = dict_bytes(counted);
     }
     for (uint32_t i = 1; i < texts->top; i++) {
         const struct segment *segment = texts->segments[i];
         uint64_t gain;
-        bool is_old;
 
-        if (segment == NULL) {
+        if (segment == NULL || segment->retired) {
             continue;
         }
         usage.used += segment->used;
@@ -511,15 +510,18 @@ struct texts_usage texts_get_usage(const struct texts *texts, const struct text_
             counted = segment->dict;
             usage.dictionaries += dict_bytes(counted);
         }
-        if (i == writer->open || segment->retired) {
+        if (i == writer->open) {
             continue;
         }
-        is_old = segment->dict != texts->dict;
-        gain = segment->used - segment->live + (is_old ? segment->live / 4 : 0);
-        if (gain > usage.worst_gain) {
+        gain = segment->used - segment->live;
+        usage.dead += gain;
+        if (segment->dict != texts->dict) {
+            usage.has_old = true;
+            gain += segment->live / 2; /* What a new dictionary is good for, roughly. */
+        }
+        if (gain > most) {
+            most = gain;
             usage.worst = i;
-            usage.worst_gain = gain;
-            usage.worst_is_old = is_old;
         }
     }
     return usage;

@@ -111,11 +111,11 @@ void texts_release(struct texts *texts, struct number_list *retired);
 
 /* --- compaction --- */
 struct texts_usage {
-    uint64_t used, live;   /**< Bytes in all segments. */
+    uint64_t used, live;   /**< Bytes in all segments that are not retired. */
+    uint64_t dead;         /**< Bytes that emptying the full segments would win. */
     uint64_t dictionaries; /**< Bytes, the tables of zstd included. */
     uint32_t worst;        /**< The full segment best worth emptying, 0: none. */
-    uint64_t worst_gain;   /**< Bytes that would win. */
-    bool worst_is_old;     /**< It was written with another dictionary than new ones are. */
+    bool has_old;          /**< Some were written with another dictionary than new ones are. */
 };
 struct texts_usage texts_get_usage(const struct texts *texts, const struct text_writer *writer);
 /** An entry of a segment. */
