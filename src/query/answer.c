@@ -75,7 +75,8 @@ enum err answer_read(struct answer *answer, struct answer_tools *tools, struct s
     answer->tools = tools;
     answer->arena = arena;
     answer->is_trusted = is_trusted;
-    /* Flags, key and sources are slices of the line, which its connection forgets after the first slice. */
+    /* Flags, key and sources are slices of the line, which its connection forgets after the first
+     * slice. */
     line = arena_strdup(arena, line);
     if (line.at == NULL) {
         return ERR_LIMIT;
@@ -562,6 +563,7 @@ bool answer_step(struct answer *answer, struct buf *out)
         break;
     case STAGE_CLASS:
         rc = step_class(answer);
+        arena_reset(answer->tools->scratch);
         break;
     case STAGE_OBJECT:
         rc = step_object(answer, out);

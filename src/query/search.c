@@ -352,12 +352,18 @@ bool search_is_inverse(enum rpsl_attr_id attr, bool is_trusted)
     return false;
 }
 
+/* The keyword of mbrs-by-ref. */
+static bool is_any(struct str folded)
+{
+    return str_eq_nocase(folded, STR("any"));
+}
+
 /* The object that an attribute refers to must exist. */
 static bool is_target_alive(const struct search *search, enum rpsl_attr_id attr)
 {
     uint32_t classes = search_targets(attr);
 
-    if (classes == 0 || (attr == ATTR_MBRS_BY_REF && str_eq(search->folded, STR("any")))) {
+    if (classes == 0 || (attr == ATTR_MBRS_BY_REF && is_any(search->folded))) {
         return true;
     }
     for (int class = 0; class < CLASS_UNKNOWN; class ++) {
@@ -546,8 +552,7 @@ struct verification {
 static bool is_consenting(const struct search *search, struct str maintainer)
 {
     for (size_t i = 0; i < search->consenting_count; i++) {
-        if (str_eq(search->consenting[i], maintainer) ||
-            str_eq(search->consenting[i], STR("any"))) {
+        if (str_eq(search->consenting[i], maintainer) || is_any(search->consenting[i])) {
             return true;
         }
     }

@@ -3,6 +3,7 @@
 # loose on each for FUZZ_SECONDS.
 # To add one: its name to FUZZ_TARGETS, and its _SOURCES and _LDADD.
 FUZZ_TARGETS = \
+    tests/fuzz/answer_fuzz \
     tests/fuzz/conf_fuzz \
     tests/fuzz/dump_fuzz \
     tests/fuzz/ip_fuzz \
@@ -48,3 +49,8 @@ tests_fuzz_object_fuzz_LDADD = $(FUZZ_LINK) $(LINK_RPSL)
 
 tests_fuzz_query_fuzz_SOURCES = tests/fuzz/query_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_query_fuzz_LDADD = $(FUZZ_LINK) $(LINK_QUERY)
+
+tests_fuzz_answer_fuzz_SOURCES = tests/fuzz/answer_fuzz.c tests/query/fixture.c tests/query/fixture.h \
+    tests/query/small_registry.h $(FUZZ_MAIN)
+tests_fuzz_answer_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_fuzz_answer_fuzz_LDADD = $(FUZZ_LINK) $(LINK_QUERY) $(ZLIB_LIBS)

@@ -1,0 +1,79 @@
+/*
+ * An input line up to the last byte of its answer, over a small registry, interrupted after every
+ * step.
+ */
+#include "fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "query/answer.h"
+#include "tests/query/fixture.h"
+#include "tests/query/small_registry.h"
+
+#define STEPS_MAX 10000 /* Far more than the registry has objects. */
+
+static struct settings *settings;
+static struct answer_tools tools;
+static struct arena *arena;
+
+static void set_up(void)
+{
+    static struct query_source sources[2];
+    struct query_conf conf = {
+        .main_source = "RIPE",
+        .nonauth_source = "RIPE-NONAUTH",
+        .service = "test",
+        .terms_url = "http://terms/",
+    };
+    struct why why;
+
+    sources[0] = (struct query_source){.name = "RIPE", .is_main = true};
+    sources[1] = (struct query_source){.name = "X-GRS"};
+    arena = arena_new(1 << 20);
+    tools.reader = reader_new();
+    tools.matcher = key_matcher_new();
+    tools.scratch = arena_new(1 << 24);
+    for (int i = 0; i < 2; i++) {
+        sources[i].index = index_new(sources[i].name);
+        fixture_load(sources[i].index, STR(small_registry));
+        reader_attach(tools.reader, sources[i].index);
+    }
+    reader_refresh(tools.reader);
+    if (settings_new(&conf, sources, 2, &settings, &why) != ERR_OK) {
+        abort();
+    }
+    tools.settings = settings;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct buf out = {0};
+    struct answer answer;
+    char *line;
+    int steps = 0;
+
+    if (settings == NULL) {
+        set_up();
+    }
+    line = malloc(size + 1);
+    if (line == NULL) {
+        abort();
+    }
+    memcpy(line, data, size);
+    if (answer_read(&answer, &tools, (struct str){line, size}, size % 2 == 0, arena) == ERR_OK) {
+        free(line);
+        while (answer_step(&answer, &out)) {
+            answer_hold(&answer);
+            if (++steps > STEPS_MAX || arena_used(tools.scratch) != 0) {
+                abort(); /* It does not end, or a step left something behind. */
+            }
+        }
+        answer_end(&answer);
+    } else {
+        free(line);
+    }
+    buf_free(&out);
+    arena_reset(arena);
+    return 0;
+}

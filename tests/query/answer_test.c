@@ -1,0 +1,356 @@
+#include "query/answer.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "small_registry.h"
+
+static struct index *index_main, *index_mirror;
+static struct settings *settings;
+static struct answer_tools tools;
+static struct arena *arena;
+static enum query_source_state mirror_state;
+static struct buf printed;
+
+static enum query_source_state state(void *context, int *percent)
+{
+    *percent = 43;
+    return mirror_state;
+}
+
+static void make_settings(bool is_loaded)
+{
+    static const char *trusted[] = {"127.0.0.1"};
+    struct query_conf conf = {
+        .main_source = "ripe",
+        .nonauth_source = "RIPE-NONAUTH",
+        .trusted = {trusted, 1},
+        .service = "test",
+        .instance = "here",
+        .terms_url = "http://terms/",
+        .enduser_maintainers = "RIPE-NCC-END-MNT",
+    };
+    struct query_source sources[] = {
+        {.name = "RIPE",  .upstream = "RIPE", .is_main = true,       .index = index_main},
+        {.name = "X-GRS", .upstream = "RIPE", .index = index_mirror, .state = state     },
+    };
+    struct why why;
+
+    cr_assert_eq(settings_new(&conf, sources, 2, &settings, &why), ERR_OK, "%s", why.text);
+    if (is_loaded) {
+        fixture_load(index_main, STR(small_registry));
+        fixture_load(index_mirror, STR(small_registry));
+    }
+    tools = (struct answer_tools){
+        .settings = settings,
+        .reader = reader_new(),
+        .matcher = key_matcher_new(),
+        .scratch = arena_new(1 << 24),
+    };
+    reader_attach(tools.reader, index_main);
+    reader_attach(tools.reader, index_mirror);
+    reader_refresh(tools.reader);
+}
+
+static void setup(void)
+{
+    arena = arena_new(1 << 20);
+    index_main = index_new("RIPE");
+    index_mirror = index_new("X-GRS");
+    mirror_state = QUERY_SOURCE_READY;
+    make_settings(true);
+}
+
+static void setup_empty(void)
+{
+    arena = arena_new(1 << 20);
+    index_main = index_new("RIPE");
+    index_mirror = index_new("X-GRS");
+    make_settings(false);
+}
+
+static void teardown(void)
+{
+    reader_free(tools.reader);
+    key_matcher_free(tools.matcher);
+    arena_free(tools.scratch);
+    buf_free(&tools.utf8);
+    buf_free(&printed);
+    settings_free(settings);
+    arena_free(arena);
+    index_free(index_main);
+    index_free(index_mirror);
+}
+
+TestSuite(answer, .init = setup, .fini = teardown);
+TestSuite(answer_without_data, .init = setup_empty, .fini = teardown);
+
+/* The line is gone once it was read, and every step is a slice of its own, between which the data
+ * may change. */
+static struct answer ask_between(const char *line, void (*between)(int step))
+{
+    char *copy = strdup(line);
+    struct answer answer;
+
+    buf_clear(&printed);
+    arena_reset(arena);
+    cr_assert_eq(answer_read(&answer, &tools, str_from(copy), true, arena), ERR_OK);
+    memset(copy, 'X', strlen(copy));
+    free(copy);
+    for (int step = 0; answer_step(&answer, &printed); step++) {
+        answer_hold(&answer);
+        if (between != NULL) {
+            between(step);
+        }
+        reader_refresh(tools.reader);
+    }
+    answer_end(&answer);
+    buf_add_char(&printed, '\0');
+    return answer;
+}
+
+static const char *ask(const char *line)
+{
+    ask_between(line, NULL);
+    return printed.at;
+}
+
+static void expect(const char *line, const char *text)
+{
+    cr_expect_str_eq(ask(line), text, "line: %s: %s", line, printed.at);
+}
+
+#define I1                                                                                         \
+    "% Note: this output has been filtered.\n"                                                     \
+    "%       To receive output for a database update, use the \"-B\" flag.\n\n"
+#define I3                                                                                         \
+    "% Note: this output has been filtered.\n"                                                     \
+    "% Only primary keys and abuse contacts will be visible.\n"                                    \
+    "% No other contact information will be shown.\n\n"
+#define E101(sources)                                                                              \
+    "%ERROR:101: no entries found\n%\n% No entries found in source " sources ".\n\n"
+#define ALICE "person:         Alice Example\nnic-hdl:        AB1-RIPE\nsource:         RIPE\n\n"
+#define DESK                                                                                       \
+    "role:           Example Abuse Desk\nnic-hdl:        AB2-RIPE\n"                               \
+    "abuse-mailbox:  abuse@example.net\nadmin-c:        AB2-RIPE\nsource:         RIPE\n\n"
+
+Test(answer, groups_an_object_with_its_contacts)
+{
+    expect("-T inetnum 10.1.9.9",
+           I1 "% Information related to '10.1.0.0 - 10.1.255.255'\n\n"
+              "% Abuse contact for '10.1.0.0 - 10.1.255.255' is 'abuse@example.net'\n\n"
+              "inetnum:        10.1.0.0 - 10.1.255.255\nnetname:        TEN-ONE\n"
+              "admin-c:        AB1-RIPE\ntech-c:         AB2-RIPE\nmnt-by:         ONE-MNT\n"
+              "source:         RIPE # Filtered\n\n" DESK ALICE);
+}
+
+Test(answer, mirrors_show_mail_addresses_and_no_abuse_contact)
+{
+    expect("-r -s x-grs -T inetnum 10.1.9.9",
+           "% Information related to '10.1.0.0 - 10.1.255.255'\n\n"
+           "inetnum:        10.1.0.0 - 10.1.255.255\nnetname:        TEN-ONE\n"
+           "admin-c:        AB1-RIPE\ntech-c:         AB2-RIPE\nmnt-by:         ONE-MNT\n"
+           "notify:         n@example.net\nsource:         RIPE\n\n");
+}
+
+Test(answer, registry_maintainers_stop_the_climb_to_an_abuse_contact)
+{
+    cr_expect(strstr(ask("-r -T inetnum 10.1.2.3"),
+                     "% No abuse contact registered for 10.1.2.0 - 10.1.2.255\n\n"));
+}
+
+Test(answer, orders_routes_of_a_prefix_by_origin_as_text)
+{
+    expect("-K -T route 10.1.0.0/16", I3 "route:          10.1.0.0/16\norigin:         AS12\n\n"
+                                         "route:          10.1.0.0/16\norigin:         AS9\n\n");
+}
+
+Test(answer, a_route_key_takes_its_origin_only)
+{
+    expect("-K 10.1.0.0/16as9", I3 "route:          10.1.0.0/16\norigin:         AS9\n\n");
+    expect("-K -L 10.1.2.0/24AS12", I3 "route:          10.1.0.0/16\norigin:         AS12\n\n");
+    expect("-K 10.1.2.0/24AS12", I3 E101("RIPE"));
+}
+
+Test(answer, filters_secrets_addresses_and_marks_the_source)
+{
+    expect("-r ONE-MNT", I1 "% Information related to 'ONE-MNT'\n\n"
+                            "mntner:         ONE-MNT\ndescr:          Stra\xDF"
+                            "e ?\n"
+                            "auth:           MD5-PW # Filtered\nauth:           PGPKEY-12345678\n"
+                            "mnt-by:         ONE-MNT\nsource:         RIPE # Filtered\n"
+                            "remarks:        behind the source\n\n");
+}
+
+Test(answer, charset_applies_to_objects)
+{
+    cr_expect(strstr(ask("-r -Z utf-8 ONE-MNT"), "\ndescr:          Stra\xC3\x9F"
+                                                 "e \xE2\x82\xAC\n"));
+    cr_expect(strstr(ask("-r -Z us-ascii ONE-MNT"), "\ndescr:          Stra?e ?\n"));
+}
+
+Test(answer, lays_out_what_is_stored_otherwise)
+{
+    expect("-rB TWO-MNT", "% Information related to 'TWO-MNT'\n\n"
+                          "mntner:         TWO-MNT\nmnt-by:         ONE-MNT\ndescr:          one\n"
+                          "                two\n+               three\nsource:         RIPE\n\n");
+    expect("-FGB TWO-MNT",
+           "*mt: TWO-MNT\n*mb: ONE-MNT\n*de: one\n+    two\n+    three\n*so: RIPE\n\n");
+}
+
+Test(answer, keys_of_a_set_include_its_members)
+{
+    expect("-K AS-OPEN", I3 "as-set:         AS-OPEN\nmembers:        AS1,\n"
+                            "                AS2\n\n");
+}
+
+Test(answer, membership_needs_consent)
+{
+    expect("-K -s X-GRS -i member-of AS-OPEN", I3 "aut-num:        AS7\n\n");
+    expect("-K -s X-GRS -i member-of AS-SHUT", I3 E101("X-GRS"));
+}
+
+Test(answer, references_to_nothing_are_not_found)
+{
+    expect("-rB -s X-GRS -i mnt-by RIPE-NCC-END-MNT", E101("X-GRS"));
+}
+
+Test(answer, names_attributes_that_cannot_be_searched)
+{
+    expect("-i descr,role x",
+           I1 "%ERROR:105: attribute is not searchable\n%\n"
+              "% \"descr\" is not an inverse searchable attribute.\n\n"
+              "%ERROR:105: attribute is not searchable\n%\n"
+              "% \"role\" is not an inverse searchable attribute.\n\n" E101("RIPE"));
+}
+
+Test(answer, finds_names_by_all_words_in_any_order_and_case)
+{
+    expect("-rBG -T role desk EXAMPLE", DESK);
+    expect("-rBG -T role desk Other", E101("RIPE"));
+    expect("-rBG -T person \xC3\x81lice", ALICE);
+}
+
+Test(answer, nserver_is_a_prefix_with_wildcards)
+{
+    static const char domain[] = "domain:         1.10.in-addr.arpa\n"
+                                 "nserver:        ns1.example.net\n"
+                                 "mnt-by:         ONE-MNT\nsource:         RIPE\n\n";
+
+    expect("-rBG -i nserver ns1.ex", domain);
+    expect("-rBG -i nserver NS_.%net.", domain);
+    expect("-rBG -i nserver s1.example", E101("RIPE"));
+}
+
+Test(answer, no_grouping_prints_contacts_once_at_the_end)
+{
+    const char *text = ask("-GB -T inetnum,aut-num,role -i admin-c AB1-RIPE");
+    const char *first = strstr(text, "person:");
+
+    cr_assert_not_null(first);
+    cr_expect_null(strstr(first + 1, "person:"));
+    cr_expect_null(strstr(text, "Information related"));
+    cr_expect_null(strstr(first, "inetnum:"));
+}
+
+Test(answer, sources_split_the_main_data)
+{
+    cr_expect(strstr(ask("-rB -s RIPE-NONAUTH -x 10.1.2.0/24"), "inetnum:        10.1.2.0"));
+    expect("-rB -s RIPE -x 10.1.2.0/24", E101("RIPE"));
+    expect("-rB -s RIPE,X-GRS AS99:AS-NONE", E101("RIPE,X-GRS"));
+}
+
+/* The reference searches the main data twice and prints every match twice. */
+Test(answer, main_and_nonauth_are_searched_once)
+{
+    const char *text = ask("-rB -s RIPE,RIPE-NONAUTH -T inetnum -L 10.1.2.3"), *at = text;
+    int count = 0;
+
+    for (; (at = strstr(at, "\ninetnum:")) != NULL; at++) {
+        count++;
+    }
+    cr_expect_eq(count, 3, "%s", text);
+}
+
+Test(answer, unknown_sources_are_named_in_their_turn)
+{
+    expect("-rBG -s NOWHERE,X-GRS -T person AB1-RIPE",
+           "%ERROR:102: unknown source\n%\n% \"NOWHERE\" is not a known source.\n"
+           "% Use \"-q sources\" to list known sources.\n\n" ALICE);
+}
+
+Test(answer, brief_abuse_output)
+{
+    expect("-b -x 10.0.0.0/8", "inetnum:        10.0.0.0 - 10.255.255.255\n"
+                               "abuse-mailbox:  abuse@example.net\n\n"
+                               "abuse-mailbox:  irt@example.net\n\n");
+}
+
+Test(answer, irts_come_from_the_outermost_range)
+{
+    cr_expect(strstr(ask("-cB -T inetnum 10.1.2.3"), "\nirt:            IRT-ONE\n"));
+}
+
+static void move_org(int step)
+{
+    if (step == 2) {
+        fixture_apply(index_main, STR("DEL 1\n\nperson: Alice Example\nnic-hdl: AB1-RIPE\n"
+                                      "source: RIPE\n\nADD 2\n\nroute: 10.1.0.0/16\n"
+                                      "origin: AS9\ndescr: new\nsource: RIPE\n"));
+    }
+}
+
+Test(answer, is_taken_from_one_snapshot)
+{
+    char *before = strdup(ask("-B -M 10/8"));
+
+    ask_between("-B -M 10/8", move_org);
+    cr_expect_str_eq(printed.at, before);
+    cr_expect_str_neq(ask("-B -M 10/8"), before);
+    free(before);
+}
+
+Test(answer, one_that_needs_too_much_memory_ends_in_an_error)
+{
+    struct answer answer;
+
+    arena_free(arena);
+    arena = arena_new(4096);
+    for (int i = 0; i < 2000; i++) {
+        char text[200];
+
+        snprintf(text, sizeof(text),
+                 "ADD %d\n\nroute: 10.%d.%d.0/24\norigin: AS1\nmnt-by: ONE-MNT\nsource: RIPE\n", i,
+                 i / 256, i % 256);
+        fixture_apply(index_main, str_from(text));
+    }
+    reader_refresh(tools.reader);
+    answer = ask_between("-rB -M 10/8", NULL);
+    cr_expect(strstr(printed.at, "%ERROR:100: internal software error\n"));
+    cr_expect(answer.must_close);
+    cr_expect_not_null(answer.failure);
+}
+
+Test(answer_without_data, an_empty_main_source_has_no_entries)
+{
+    expect("AS1", I1 E101("RIPE"));
+}
+
+Test(answer_without_data, a_mirror_says_that_it_is_being_loaded)
+{
+    struct answer answer;
+
+    mirror_state = QUERY_SOURCE_LOADING;
+    answer = ask_between("-s X-GRS,RIPE AS1", NULL);
+    cr_expect_str_eq(printed.at, "%ERROR:100: internal software error\n%\n"
+                                 "% source X-GRS is being loaded (43%)\n\n" I1);
+    cr_expect(answer.must_close);
+    mirror_state = QUERY_SOURCE_UNAVAILABLE;
+    expect("-s X-GRS AS1", "%ERROR:100: internal software error\n%\n"
+                           "% source X-GRS has not been loaded yet\n\n");
+    answer = ask_between("-s X-GRS -t poem", NULL);
+    cr_expect_not(answer.must_close);
+}

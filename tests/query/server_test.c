@@ -1,0 +1,277 @@
+/*
+ * The server as clients meet it: sockets, limits, time-outs, shutdown. What answers say is tested
+ * elsewhere.
+ */
+#include "query/server.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "fixture.h"
+#include "small_registry.h"
+
+#define BANNER                                                                                     \
+    "% This is the test query service.\n% The objects are in RPSL format.\n%\n"                    \
+    "% The data is subject to Terms and Conditions.\n% See http://terms/\n\n"
+#define SERVED                                                                                     \
+    "% This query was served by the test Query Service version " PACKAGE_VERSION " (HERE)\n\n"
+#define ANSWER                                                                                     \
+    "person:         Alice Example\nnic-hdl:        AB1-RIPE\nsource:         RIPE\n\n" SERVED "\n"
+
+static const char *loopback[] = {"127.0.0.1"};
+static struct index *registry;
+static struct query_server *server;
+static struct query_conf conf;
+
+static void start(int per_address, int read_timeout_s)
+{
+    struct query_source source = {.name = "RIPE", .upstream = "RIPE", .is_main = true};
+    struct why why;
+
+    conf = (struct query_conf){
+        .bind = {loopback, 1},
+        .threads = 1,
+        .main_source = "RIPE",
+        .nonauth_source = "",
+        .connections_per_address = per_address,
+        .read_timeout_s = read_timeout_s,
+        .answer_timeout_s = 600,
+        .answer_memory_bytes = 1 << 20,
+        .service = "test",
+        .instance = "here",
+        .terms_url = "http://terms/",
+    };
+    registry = source.index = index_new("RIPE");
+    fixture_load(registry, STR(small_registry));
+    cr_assert_eq(query_server_new(&conf, &source, 1, &server, &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(query_server_listen(server, &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(query_server_start(server, &why), ERR_OK, "%s", why.text);
+}
+
+static void setup(void)
+{
+    start(0, 60);
+}
+
+static void teardown(void)
+{
+    query_server_stop(server, 5);
+    query_server_free(server);
+    index_free(registry);
+}
+
+TestSuite(server, .init = setup, .fini = teardown, .timeout = 30);
+
+static int dial(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)query_server_port(server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+/* Read exactly this text. */
+static void hear(int fd, const char *text)
+{
+    char got[65536];
+    size_t wanted = strlen(text), len = 0;
+    ssize_t count = 1;
+
+    while (len < wanted && (count = recv(fd, got + len, wanted - len, 0)) > 0) {
+        len += (size_t)count;
+    }
+    got[len] = '\0';
+    cr_expect_str_eq(got, text);
+}
+
+static void hear_close(int fd)
+{
+    char byte;
+
+    cr_expect_eq(recv(fd, &byte, 1, 0), 0, "more came: %c", byte);
+    close(fd);
+}
+
+Test(server, greets_answers_and_closes)
+{
+    int fd = dial();
+
+    hear(fd, BANNER);
+    say(fd, "-rBG -T person AB1-RIPE\r\n-rBG dropped\n");
+    hear(fd, ANSWER);
+    hear_close(fd);
+}
+
+Test(server, gives_a_half_closed_client_its_answer)
+{
+    int fd = dial();
+
+    say(fd, "-rBG -T person AB1-RIPE\n");
+    shutdown(fd, SHUT_WR);
+    hear(fd, BANNER ANSWER);
+    hear_close(fd);
+}
+
+Test(server, never_runs_a_line_without_its_end)
+{
+    int fd = dial();
+
+    say(fd, "-rBG -T person AB1-RIPE");
+    shutdown(fd, SHUT_WR);
+    hear(fd, BANNER);
+    hear_close(fd);
+}
+
+Test(server, answers_every_pipelined_line_before_the_closing_k)
+{
+    int fd = dial();
+
+    say(fd, "-k\n-T nosuch x\n-rBG -T person AB1-RIPE\n-k\n");
+    hear(fd, BANNER SERVED "\n" BANNER "%ERROR:103: unknown object type 'nosuch'\n\n" SERVED
+                           "\n" BANNER ANSWER BANNER);
+    hear_close(fd);
+}
+
+Test(server, closes_after_a_line_that_is_too_long)
+{
+    char line[1030];
+    int fd = dial();
+
+    memset(line, 'x', sizeof(line));
+    line[sizeof(line) - 1] = '\0';
+    say(fd, "-k\n");
+    say(fd, line);
+    hear(fd, BANNER SERVED
+         "\n" BANNER
+         "%ERROR:107: input line too long\n%\n% Input exceeds the maximum line length.\n\n" SERVED
+         "\n");
+    hear_close(fd);
+}
+
+Test(server, finishes_answers_and_closes_idle_sessions_when_it_stops)
+{
+    int fd = dial();
+
+    say(fd, "-k\n");
+    hear(fd, BANNER SERVED "\n" BANNER);
+    query_server_stop(server, 5);
+    hear_close(fd);
+}
+
+Test(server, shows_a_new_banner_after_a_reconfiguration)
+{
+    struct why why;
+    int fd;
+
+    conf.banner = "New";
+    cr_assert_eq(query_server_reconfigure(server, &conf, &why), ERR_OK);
+    fd = dial();
+    hear(fd, "% New\n% See http://terms/\n\n");
+    close(fd);
+}
+
+Test(server, keeps_its_settings_when_a_reconfiguration_is_bad)
+{
+    static const char *bad[] = {"nonsense"};
+    struct why why;
+    int fd;
+
+    conf.trusted = (struct conf_list){bad, 1};
+    cr_assert_eq(query_server_reconfigure(server, &conf, &why), ERR_SYNTAX);
+    cr_expect(strstr(why.text, "nonsense"));
+    fd = dial();
+    hear(fd, BANNER);
+    close(fd);
+}
+
+Test(server, counts)
+{
+    struct query_counters counters;
+    int fd = dial();
+
+    say(fd, "-rBG -T person AB1-RIPE\n");
+    hear(fd, BANNER ANSWER);
+    hear_close(fd);
+    query_server_counters(server, &counters);
+    cr_expect_eq(counters.connections, 1);
+    cr_expect_eq(counters.queries, 1);
+    cr_expect_eq(counters.objects, 1);
+    cr_expect_eq(counters.refused, 0);
+}
+
+static void serve_other(void *context, struct conn *conn, struct str line)
+{
+    buf_printf(conn_output(conn), "%s: %.*s\n", (const char *)context, STR_ARG(line));
+    conn_close_after_flush(conn, "other");
+}
+
+Test(server_limits, other_protocols_take_their_lines, .timeout = 30)
+{
+    struct query_source source = {.name = "RIPE", .is_main = true, .index = index_new("RIPE")};
+    struct why why;
+    int fd;
+
+    conf = (struct query_conf){
+        .bind = {loopback, 1},
+        .threads = 1,
+        .main_source = "RIPE",
+        .answer_memory_bytes = 1 << 20,
+        .service = "test",
+        .instance = "here",
+        .terms_url = "http://terms/"
+    };
+    cr_assert_eq(query_server_new(&conf, &source, 1, &server, &why), ERR_OK);
+    query_server_set_handler(server, 'g', serve_other, "other");
+    cr_assert_eq(query_server_listen(server, &why), ERR_OK);
+    cr_assert_eq(query_server_start(server, &why), ERR_OK);
+    fd = dial();
+    say(fd, "-g RIPE:3:1-LAST\n");
+    hear(fd, BANNER "other: -g RIPE:3:1-LAST\n");
+    hear_close(fd);
+    registry = source.index;
+    teardown();
+}
+
+Test(server_limits, refuses_too_many_from_one_address, .timeout = 30)
+{
+    int fds[2], refused;
+
+    start(2, 60);
+    for (int i = 0; i < 2; i++) {
+        fds[i] = dial();
+        hear(fds[i], BANNER);
+    }
+    refused = dial();
+    hear(refused, BANNER "%ERROR:306: connections exceeded\n%\n"
+                         "% Number of connections from a single IP address\n"
+                         "% has exceeded the maximum number allowed (2).\n\n" SERVED);
+    hear_close(refused);
+    close(fds[0]);
+    close(fds[1]);
+    teardown();
+}
+
+Test(server_limits, tells_a_silent_client_why_it_closes, .timeout = 30)
+{
+    int fd;
+
+    start(0, 1);
+    fd = dial();
+    hear(fd, BANNER "%ERROR:305: connection has been closed\n%\n"
+                    "% The connection to the RIPE Database query server\n"
+                    "% has been closed after a period of inactivity.\n\n" SERVED "\n");
+    hear_close(fd);
+    teardown();
+}
