@@ -362,30 +362,12 @@ enum err index_lane_add(struct index_lane *lane, uint32_t id, uint32_t sequence,
 
 /* --- the end --- */
 
-/* The largest first: while one tree is built, the next is sorted. */
-static const enum tree_id build_order[TREE_COUNT] = {
-    TREE_POSTINGS,
-    TREE_OBJECTS,
-    TREE_ORDER,
-    TREE_KEYS,
-    TREE_HOSTS,
-    TREE_RANGES + RANGE_INETNUM - 1,
-    TREE_RANGES + RANGE_INET6NUM - 1,
-    TREE_RANGES + RANGE_ROUTE - 1,
-    TREE_RANGES + RANGE_ROUTE6 - 1,
-    TREE_RANGES + RANGE_DOMAIN4 - 1,
-    TREE_RANGES + RANGE_DOMAIN6 - 1,
-    TREE_RANGES + RANGE_AS_BLOCK - 1,
-};
-
-/** Join and sort the records of all trees, in build order; posts once for each. A thread of its
- * own. */
+/** Join and sort the records of all trees; posts once for each. A thread of its own. */
 static void *sort_all(void *context)
 {
     struct index_bulk *bulk = context;
 
-    for (unsigned i = 0; i < TREE_COUNT; i++) {
-        enum tree_id tree = build_order[i];
+    for (unsigned tree = 0; tree < TREE_COUNT; tree++) {
         struct records *all = &bulk->lanes[0]->trees[tree];
         struct records *dropped = &bulk->dropped[tree];
         unsigned size = tree_shapes[tree].record_size;
@@ -447,8 +429,7 @@ static enum err build_all(struct index_bulk *bulk)
     if (!threaded) {
         sort_all(bulk);
     }
-    for (unsigned i = 0; i < TREE_COUNT; i++) {
-        enum tree_id tree = build_order[i];
+    for (unsigned tree = 0; tree < TREE_COUNT; tree++) {
         struct records *records = &bulk->lanes[0]->trees[tree];
 
         while (sem_wait(&bulk->sorted) != 0) { /* Interrupted by a signal. */

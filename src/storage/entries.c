@@ -12,22 +12,20 @@
 #include "storage/bytes.h"
 #include "storage/order.h"
 
-#define NARROW 12, 12, 4, 4
-#define WIDE   36, 36, 16, 16
-
+/* In the order of enum tree_id; ranges in that of enum rpsl_range_kind. */
 const struct tree_shape tree_shapes[TREE_COUNT] = {
-    [TREE_OBJECTS] = {OBJECT_RECORD_BYTES, 4},
-    [TREE_KEYS] = {8,                   8},
-    [TREE_POSTINGS] = {12,12},
-    [TREE_HOSTS] = {20,                  20},
-    [TREE_ORDER] = {16,                   16},
-    [TREE_RANGES + RANGE_INETNUM - 1] = {NARROW},
-    [TREE_RANGES + RANGE_INET6NUM - 1] = {WIDE                 },
-    [TREE_RANGES + RANGE_ROUTE - 1] = {NARROW                  },
-    [TREE_RANGES + RANGE_ROUTE6 - 1] = {WIDE                   },
-    [TREE_RANGES + RANGE_DOMAIN4 - 1] = {NARROW },
-    [TREE_RANGES + RANGE_DOMAIN6 - 1] = {WIDE},
-    [TREE_RANGES + RANGE_AS_BLOCK - 1] = {NARROW},
+    {12,                  12, 0,  0 }, /* postings */
+    {OBJECT_RECORD_BYTES, 4,  0,  0 }, /* objects */
+    {16,                  16, 0,  0 }, /* order */
+    {8,                   8,  0,  0 }, /* keys */
+    {20,                  20, 0,  0 }, /* hosts */
+    {12,                  12, 4,  4 }, /* inetnum */
+    {36,                  36, 16, 16}, /* inet6num */
+    {12,                  12, 4,  4 }, /* route */
+    {36,                  36, 16, 16}, /* route6 */
+    {12,                  12, 4,  4 }, /* domain, IPv4 */
+    {36,                  36, 16, 16}, /* domain, IPv6 */
+    {12,                  12, 4,  4 }, /* as-block */
 };
 
 /* --- records --- */

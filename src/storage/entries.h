@@ -21,12 +21,13 @@
 #include "storage/texts.h"
 #include "storage/tree.h"
 
+/** Largest first: a bulk build sorts one while it builds the one before. */
 enum tree_id {
-    TREE_OBJECTS,
-    TREE_KEYS,
     TREE_POSTINGS,
-    TREE_HOSTS,
+    TREE_OBJECTS,
     TREE_ORDER,
+    TREE_KEYS,
+    TREE_HOSTS,
     TREE_RANGES, /**< TREE_RANGES + enum rpsl_range_kind - 1: one per kind. */
     TREE_COUNT = TREE_RANGES + RANGE_KIND_COUNT - 1
 };

@@ -143,10 +143,8 @@ enum err index_compact_step(struct index *index)
 
 /* --- checking --- */
 
-static const char *const tree_names[TREE_RANGES] = {
-    [TREE_OBJECTS] = "objects", [TREE_KEYS] = "keys",   [TREE_POSTINGS] = "postings",
-    [TREE_HOSTS] = "hosts",     [TREE_ORDER] = "order",
-};
+static const char *const tree_names[TREE_RANGES] = {"postings", "objects", "order", "keys",
+                                                    "hosts"};
 
 static const char *tree_name(unsigned tree)
 {

@@ -198,7 +198,7 @@ static size_t get_varint(const uint8_t *at, const uint8_t *end, uint32_t *value)
 
 static uint32_t zigzag(uint32_t difference)
 {
-    return (difference << 1) ^ (uint32_t)((int32_t)difference >> 31);
+    return (difference << 1) ^ (0u - (difference >> 31));
 }
 
 static uint32_t unzigzag(uint32_t value)

@@ -214,7 +214,7 @@ static void bench_reads(void)
         bytes += text.len;
         arena_reset(arena);
     }
-    printf("text: %.2f us\n", (seconds() - t) * 1e6 / 200000);
+    printf("text: %.2f us, %.0f bytes\n", (seconds() - t) * 1e6 / 200000, (double)bytes / 200000);
     t = seconds();
     for (int i = 0; i < 100000; i++) {
         struct ip_range range = {.begin = draw(&seed, UINT32_MAX)};
