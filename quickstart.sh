@@ -43,8 +43,9 @@ install_packages()
         as_root=(sudo env)
     fi
     as_root+=(DEBIAN_FRONTEND=noninteractive)
+    say "packages to install:$missing"
     step "package lists" "${as_root[@]}" apt-get -q update
-    step "installing$missing" "${as_root[@]}" apt-get -qy install --no-install-recommends $missing
+    step "packages" "${as_root[@]}" apt-get -qy install --no-install-recommends $missing
 }
 
 # Started by root everything runs as this account.

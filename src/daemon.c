@@ -69,6 +69,9 @@ static enum err build_base(struct daemon *daemon, const char *config_path, struc
     daemon->lock_fd = -1;
     rc = process_paths_init(&daemon->paths, config_path, why);
     if (rc == ERR_OK) {
+        rc = process_enter_root(&daemon->paths, why);
+    }
+    if (rc == ERR_OK) {
         rc = configuration_read(daemon->paths.config, &daemon->configuration, why);
     }
     if (rc == ERR_OK) {

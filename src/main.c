@@ -57,15 +57,16 @@ static int check_config(const char *path)
     return EXIT_SUCCESS;
 }
 
-/* The server has another working directory: what is the name of a file becomes absolute. */
-static char *absolute_if_file(char *word)
+/* The working directory of whoever carries the command out is the whois root: what is the name of a
+ * file here becomes its name there. */
+static char *file_seen_from_root(const struct process_paths *paths, char *word)
 {
     char path[PATH_MAX];
 
     if (word[0] == '-' || access(word, F_OK) != 0 || realpath(word, path) == NULL) {
         return word;
     }
-    return strdup(path);
+    return strdup(process_name_in_root(paths, path));
 }
 
 static int report_not_running(const struct process_paths *paths)
@@ -95,7 +96,7 @@ static int run_command(const char *config_path, const struct command *command, s
         return EXIT_FAILURE;
     }
     for (size_t i = 2; i < count; i++) {
-        words[i] = absolute_if_file(words[i]);
+        words[i] = file_seen_from_root(&paths, words[i]);
     }
     rc = control_send(paths.control, count, words, &exit_code, &why);
     if (rc == ERR_OK) {

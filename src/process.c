@@ -26,6 +26,14 @@
 static const char *const var_folders[] = {"", "/log", "/status", "/checkpoint"};
 static int ready_pipe = -1; /* Write end, in a background child that is not ready yet. */
 
+static void name_files_of_var(struct process_paths *paths)
+{
+    snprintf(paths->pid, sizeof(paths->pid), "%s/whois.pid", paths->var);
+    snprintf(paths->console, sizeof(paths->console), "%s/console.log", paths->var);
+    snprintf(paths->control, sizeof(paths->control), "%s/whoisd.sock", paths->var);
+    snprintf(paths->status, sizeof(paths->status), "%s/status", paths->var);
+}
+
 enum err process_paths_init(struct process_paths *paths, const char *config, struct why *why)
 {
     char copy[PATH_MAX];
@@ -40,13 +48,25 @@ enum err process_paths_init(struct process_paths *paths, const char *config, str
     }
     strcpy(copy, config);
     snprintf(paths->root, sizeof(paths->root), "%s", root);
-    snprintf(paths->config, sizeof(paths->config), "%s/%.60s", paths->root, basename(copy));
+    snprintf(paths->config, sizeof(paths->config), "%s", basename(copy));
     snprintf(paths->var, sizeof(paths->var), "%s/var", paths->root);
-    snprintf(paths->pid, sizeof(paths->pid), "%s/whois.pid", paths->var);
-    snprintf(paths->console, sizeof(paths->console), "%s/console.log", paths->var);
-    snprintf(paths->control, sizeof(paths->control), "%s/whoisd.sock", paths->var);
-    snprintf(paths->status, sizeof(paths->status), "%s/status", paths->var);
+    name_files_of_var(paths);
     return ERR_OK;
+}
+
+enum err process_enter_root(const struct process_paths *paths, struct why *why)
+{
+    if (chdir(paths->root) != 0) {
+        return why_set(why, ERR_IO, "%s: %s", paths->root, strerror(errno));
+    }
+    return ERR_OK;
+}
+
+const char *process_name_in_root(const struct process_paths *paths, const char *path)
+{
+    size_t len = strlen(paths->root);
+
+    return strncmp(path, paths->root, len) == 0 && path[len] == '/' ? path + len + 1 : path;
 }
 
 enum err process_find_user(const char *name, struct run_user *out, struct why *why)
@@ -143,8 +163,20 @@ static enum err hand_over_files(const struct process_paths *paths, const struct 
     return ERR_OK;
 }
 
-enum err process_make_var(const struct process_paths *paths, const struct run_user *user,
-                          struct why *why)
+/* Where var/ is a link the run user reaches what it points at, not always the link. */
+static enum err follow_link(struct process_paths *paths, struct why *why)
+{
+    char var[PATH_MAX];
+
+    if (realpath(paths->var, var) == NULL || strlen(var) >= sizeof(paths->var)) {
+        return why_set(why, ERR_IO, "%s: %s", paths->var, strerror(errno));
+    }
+    strcpy(paths->var, var);
+    name_files_of_var(paths);
+    return ERR_OK;
+}
+
+enum err process_make_var(struct process_paths *paths, const struct run_user *user, struct why *why)
 {
     for (size_t i = 0; i < sizeof(var_folders) / sizeof(var_folders[0]); i++) {
         char path[2200];
@@ -155,11 +187,18 @@ enum err process_make_var(const struct process_paths *paths, const struct run_us
         if (rc != ERR_OK) {
             return rc;
         }
-        if (i == 0 && user->is_set && !user_can_enter(paths->var, user)) {
+        if (i > 0) {
+            continue;
+        }
+        rc = follow_link(paths, why);
+        if (rc == ERR_OK && user->is_set && !user_can_enter(paths->var, user)) {
             rc = link_var_to_shared(paths, user, why);
-            if (rc != ERR_OK) {
-                return rc;
+            if (rc == ERR_OK) {
+                rc = follow_link(paths, why);
             }
+        }
+        if (rc != ERR_OK) {
+            return rc;
         }
     }
     return hand_over_files(paths, user, why);

@@ -8,11 +8,11 @@
 
 #include "base/err.h"
 
-/** Where a whois root keeps its things; all paths absolute. */
+/** Where a whois root keeps its things. */
 struct process_paths {
-    char root[2048];
-    char config[2112]; /**< The properties file. */
-    char var[2112];
+    char root[2048];    /**< Absolute, like all below but config. */
+    char config[256];   /**< The properties file: its name in root, the working directory. */
+    char var[2112];     /**< Once made: where it is, links followed. */
     char pid[2176];     /**< var/whois.pid */
     char console[2176]; /**< var/console.log */
     char control[2176]; /**< var/whoisd.sock */
@@ -23,6 +23,13 @@ struct process_paths {
  * resolved. */
 enum err process_paths_init(struct process_paths *paths, const char *config,
                             struct why *why) MUST_CHECK;
+/**
+ * Make the root the working directory. The run user can then read what is in it even where it
+ * cannot walk there from /, as in a clone under root's home.
+ */
+enum err process_enter_root(const struct process_paths *paths, struct why *why) MUST_CHECK;
+/** How to name a file to a process in the root: relative when it is below the root. */
+const char *process_name_in_root(const struct process_paths *paths, const char *path);
 
 /** The account the server runs as once it holds its ports. */
 struct run_user {
@@ -39,7 +46,7 @@ enum err process_find_user(const char *name, struct run_user *out, struct why *w
  * Make var/ and its folders, owned by the run user. When that user cannot reach var/ (a clone under
  * root's home) and it is still empty, var/ becomes a link to /var/lib/whoisd.
  */
-enum err process_make_var(const struct process_paths *paths, const struct run_user *user,
+enum err process_make_var(struct process_paths *paths, const struct run_user *user,
                           struct why *why) MUST_CHECK;
 
 /**
