@@ -11,10 +11,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "query/info.h"
 #include "query/line.h"
+#include "query/syntax.h"
 
 enum {
     STAGE_START,
@@ -187,6 +189,30 @@ static bool open_source(struct answer *answer, const struct query_source *source
     return false;
 }
 
+/* The extra line of a source whose updates have stopped. */
+static void print_stale(struct answer *answer, struct buf *out)
+{
+    const struct settings *settings = settings_of(answer);
+    const struct query_source *source = current_part(answer)->source;
+    char text[sizeof("2026-01-01T00:00:00Z")];
+    int64_t since_ms;
+    struct tm when;
+    time_t seconds;
+
+    if (settings->stale_since_ms == NULL) {
+        return;
+    }
+    since_ms = atomic_load_explicit(&settings->stale_since_ms[source - settings->sources],
+                                    memory_order_relaxed);
+    if (since_ms == 0) {
+        return;
+    }
+    seconds = (time_t)(since_ms / 1000);
+    gmtime_r(&seconds, &when);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &when);
+    message_print(out, MSG_STALE, ARGS(str_from(source->name), str_from(text)));
+}
+
 static void print_notes(struct answer *answer, struct buf *out)
 {
     const struct query *query = &answer->query;
@@ -202,6 +228,7 @@ static void print_notes(struct answer *answer, struct buf *out)
     if (query->is_converted && !query_has(query, QF(INVERSE))) {
         message_print(out, MSG_CONVERTED, NULL);
     }
+    print_stale(answer, out);
 }
 
 /* Attributes that -i cannot search are named, all of them. */
@@ -372,15 +399,44 @@ static enum err print_comments(struct answer *answer, struct item *item, struct 
     return rc;
 }
 
+/* --valid-syntax and --no-valid-syntax: a comment in place of the object. */
+static enum err replace_by_syntax(struct answer *answer, struct item *item, struct buf *out,
+                                  bool *is_replaced)
+{
+    const struct query *query = &answer->query;
+    const struct view *view = &answer->search.view;
+    bool wants_valid = query_has(query, QF(VALID_SYNTAX)), is_valid;
+    struct str key;
+    enum err rc;
+
+    *is_replaced = false;
+    if (!query_has(query, QF(VALID_SYNTAX) | QF(NO_VALID_SYNTAX))) {
+        return ERR_OK;
+    }
+    if ((rc = item_parse(view, item)) != ERR_OK ||
+        (rc = item_key_text(view, item, &key)) != ERR_OK) {
+        return rc;
+    }
+    is_valid = syntax_is_valid(&item->object);
+    if (is_valid != wants_valid) {
+        message_print(out, is_valid ? MSG_VALID_SYNTAX : MSG_INVALID_SYNTAX, ARGS(key));
+        *is_replaced = true;
+    }
+    return ERR_OK;
+}
+
 /* One object in the form that was asked for. */
 static enum err print_item(struct answer *answer, struct item *item, struct buf *out)
 {
     const struct view *view = &answer->search.view;
     const struct query *query = &answer->query;
     struct str mailbox;
-    bool printed = true;
-    enum err rc;
+    bool printed = true, is_replaced;
+    enum err rc = replace_by_syntax(answer, item, out, &is_replaced);
 
+    if (rc != ERR_OK || is_replaced) {
+        return rc;
+    }
     answer->printer.out = out;
     if (query_has(query, QF(ABUSE_CONTACT)) && item->info.class == CLASS_IRT) {
         rc = print_irt_mailboxes(&answer->printer, view, item, &printed);
@@ -426,6 +482,26 @@ static enum err find_related(struct answer *answer, struct item *item, struct id
     return rc;
 }
 
+/* For the end of the answer. Objects share a few contacts: most doubles are dropped at once, the
+ * rest when sorting. */
+static enum err gather_related(struct answer *answer, const struct id_list *list)
+{
+    struct id_list *all = &answer->shown_related;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < list->count && rc == ERR_OK; i++) {
+        size_t newest = all->count, oldest = newest > 16 ? newest - 16 : 0;
+
+        while (newest > oldest && all->ids[newest - 1] != list->ids[i]) {
+            newest--;
+        }
+        if (newest == oldest) {
+            rc = id_list_add(all, answer->arena, list->ids[i]);
+        }
+    }
+    return rc;
+}
+
 /* The object's companions: behind it, or with -G gathered for the end. */
 static enum err print_related(struct answer *answer, struct item *item, struct buf *out)
 {
@@ -437,10 +513,7 @@ static enum err print_related(struct answer *answer, struct item *item, struct b
         return rc;
     }
     if (query_has(&answer->query, QF(NO_GROUPING))) {
-        for (size_t i = 0; i < list->count && rc == ERR_OK; i++) {
-            rc = id_list_add(&answer->shown_related, answer->arena, list->ids[i]);
-        }
-        return rc;
+        return gather_related(answer, list);
     }
     if (list->count > 1) {
         rc = snapshot_sort(answer->tools->reader, answer->search.view.snap, list, answer->arena);

@@ -16,4 +16,5 @@ libquery_a_SOURCES = \
     src/query/server.c src/query/server.h \
     src/query/session.c src/query/session.h \
     src/query/settings.c src/query/settings.h \
-    src/query/source.c src/query/source.h
+    src/query/source.c src/query/source.h \
+    src/query/syntax.c src/query/syntax.h

@@ -46,6 +46,7 @@ struct query_server {
     int stop_timeout_s;
     sem_t configured;
     bool is_running;
+    _Atomic int64_t stale_since_ms[MAX_SOURCES];
 };
 
 /* --- workers, on their threads --- */
@@ -197,6 +198,7 @@ enum err query_server_new(const struct query_conf *conf, const struct query_sour
         query_server_free(server);
         return rc;
     }
+    server->settings->stale_since_ms = server->stale_since_ms;
     memcpy(server->sources, sources, source_count * sizeof(*sources));
     server->source_count = source_count;
     server->limits = net_limits_new(conf->connections_total, conf->connections_per_address);
@@ -309,6 +311,7 @@ enum err query_server_reconfigure(struct query_server *server, const struct quer
     /* The limits that are enforced are those of the start. */
     settings->connections_per_address = server->settings->connections_per_address;
     settings->connections_total = server->settings->connections_total;
+    settings->stale_since_ms = server->stale_since_ms;
     server->next_settings = settings;
     for (size_t i = 0; i < server->worker_count; i++) {
         if (server->is_running) {
@@ -324,6 +327,15 @@ enum err query_server_reconfigure(struct query_server *server, const struct quer
     settings_free(server->settings);
     server->settings = settings;
     return ERR_OK;
+}
+
+void query_server_set_stale(struct query_server *server, const char *name, int64_t since_ms)
+{
+    for (size_t i = 0; i < server->source_count; i++) {
+        if (str_eq_nocase(str_from(server->sources[i].name), str_from(name))) {
+            atomic_store_explicit(&server->stale_since_ms[i], since_ms, memory_order_relaxed);
+        }
+    }
 }
 
 void query_server_set_handler(struct query_server *server, char letter, query_line_handler *handler,

@@ -74,6 +74,14 @@ enum err query_server_reconfigure(struct query_server *server, const struct quer
                                   struct why *why) MUST_CHECK;
 
 /**
+ * Have answers of a source say since when it has not been updated, or no more. Any thread, at any
+ * time.
+ * @param name      As in the server's sources.
+ * @param since_ms  Wall clock of the last update; 0: it is up to date.
+ */
+void query_server_set_stale(struct query_server *server, const char *name, int64_t since_ms);
+
+/**
  * Have lines that start with `-<letter> ` answered by another protocol. The handler takes the
  * connection over: it calls conn_set_handler() before it returns. Before query_server_start(). Runs
  * on the worker's thread.

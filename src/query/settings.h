@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "query/follow.h"
 #include "query/server.h"
 
@@ -25,6 +27,8 @@ struct settings {
     int connections_per_address, connections_total;
     int answer_timeout_s;
     bool log_queries;
+    /** Per source, see query_server_set_stale(); written by other threads. NULL: all are fresh. */
+    const _Atomic int64_t *stale_since_ms;
 
     /* Private. */
     struct str abuse_sources[3], maintainers[MAX_SOURCES];

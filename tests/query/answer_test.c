@@ -334,6 +334,22 @@ Test(answer, one_that_needs_too_much_memory_ends_in_an_error)
     cr_expect_not_null(answer.failure);
 }
 
+Test(answer, a_stale_source_says_since_when)
+{
+    static const _Atomic int64_t stale[] = {0, 1445000000123};
+
+    settings->stale_since_ms = stale;
+    expect("-s X-GRS AS99:AS-NONE", "% Warning: source X-GRS was last updated at "
+                                    "2015-10-16T12:53:20Z.\n\n" E101("X-GRS"));
+    expect("AS99:AS-NONE", I1 E101("RIPE"));
+}
+
+Test(answer, syntax_filters_replace_objects_by_comments)
+{
+    expect("-rGB --valid-syntax -T mntner TWO-MNT", "% 'TWO-MNT' invalid syntax\n\n" E101("RIPE"));
+    cr_expect(strstr(ask("-rGB --no-valid-syntax -T mntner TWO-MNT"), "mntner:         TWO-MNT\n"));
+}
+
 Test(answer_without_data, an_empty_main_source_has_no_entries)
 {
     expect("AS1", I1 E101("RIPE"));
