@@ -70,6 +70,5 @@ void nodes_publish(struct nodes *nodes, struct number_list *retired);
 void nodes_rollback(struct nodes *nodes);
 /** No reader sees these any more. Empties the list. */
 void nodes_release(struct nodes *nodes, struct number_list *retired);
-/** @return Nodes that some version uses (spare, retired and free ones excluded from `free` count
- * apart). */
+/** @return Nodes of the next version and of older ones that still have readers. */
 size_t nodes_used(const struct nodes *nodes);

@@ -203,6 +203,38 @@ Test(storage_index, finds_name_servers_by_prefix)
     cr_expect_eq(snapshot_by_prefix(now(), ATTR_MNT_BY, STR("A"), arena, &list), ERR_DENIED);
 }
 
+Test(storage_index, takes_an_object_of_20_mb_and_one_of_100000_values)
+{
+    struct buf text = {0}, list = {0};
+    struct object_info info;
+
+    buf_add_str(&text, STR("mntner: BIG-MNT\n"));
+    while (text.len < 20 << 20) {
+        buf_printf(&text, "remarks: line %zu\n", text.len);
+    }
+    buf_add_str(&list, STR("person: Long List\nnic-hdl: LL1-TEST\nmnt-by: M0-MNT"));
+    for (int i = 1; i < 100000; i++) {
+        buf_printf(&list, ", M%d-MNT", i);
+    }
+    buf_add_char(&list, '\n');
+    for (int round = 0; round < 2; round++) {
+        index_begin(made);
+        cr_assert_eq(put_text(made, 1, buf_str(&text), arena), ERR_OK);
+        cr_assert_eq(put_text(made, 2, buf_str(&list), arena), ERR_OK);
+        publish();
+    }
+    cr_expect(str_eq(str_from(text_of(1)), buf_str(&text)));
+    cr_expect(snapshot_object(now(), 2, &info));
+    cr_expect_eq(by_value(ATTR_MNT_BY, "M99999-MNT").count, 1);
+    index_begin(made);
+    cr_expect_eq(index_remove(made, 1), ERR_OK);
+    cr_expect_eq(index_remove(made, 2), ERR_OK);
+    publish();
+    cr_expect_eq(by_value(ATTR_MNT_BY, "M99999-MNT").count, 0);
+    buf_free(&text);
+    buf_free(&list);
+}
+
 Test(storage_index, keeps_a_held_snapshot_through_refreshes)
 {
     const struct snapshot *old;
