@@ -213,7 +213,7 @@ Test(sql, failures_have_classes)
     cr_expect_not_null(strstr(why.text, "1064"), "%s", why.text);
     cr_expect_eq(sql_exec(sql, &why, "DELETE FROM missing"), ERR_NOT_FOUND);
     cr_expect_eq(sql_exec(sql, &why, "USE missing"), ERR_NOT_FOUND);
-    cr_expect_eq(sql_connect(&url, "nobody", "wrong", NULL, &none, &why), ERR_DENIED, "%s",
+    cr_expect_eq(sql_connect(&url, "stranger", "wrong", NULL, &none, &why), ERR_DENIED, "%s",
                  why.text);
     cr_expect_null(strstr(why.text, "wrong"), "a password is never shown");
     strcpy(url.socket, "/nonexistent");
