@@ -13,6 +13,8 @@ libquery_a_SOURCES = \
     src/query/parse.c src/query/parse.h \
     src/query/print.c src/query/print.h \
     src/query/search.c src/query/search.h \
+    src/query/search_accept.c \
+    src/query/search_inverse.c \
     src/query/server.c src/query/server.h \
     src/query/session.c src/query/session.h \
     src/query/settings.c src/query/settings.h \

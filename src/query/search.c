@@ -10,44 +10,6 @@
 
 #include <stdlib.h>
 
-#define CONTACTS (CLASS_BIT(CLASS_PERSON) | CLASS_BIT(CLASS_ROLE))
-#define SETS     (CLASS_BIT(CLASS_AS_SET) | CLASS_BIT(CLASS_ROUTE_SET) | CLASS_BIT(CLASS_RTR_SET))
-
-/* What each reference attribute refers to. */
-static const struct {
-    enum rpsl_attr_id attr;
-    uint32_t classes;
-} targets[] = {
-    {ATTR_ABUSE_C,        CLASS_BIT(CLASS_ROLE)        },
-    {ATTR_ADMIN_C,        CONTACTS                     },
-    {ATTR_AUTH,           CLASS_BIT(CLASS_KEY_CERT)    },
-    {ATTR_AUTHOR,         CONTACTS                     },
-    {ATTR_FORM,           CLASS_BIT(CLASS_POETIC_FORM) },
-    {ATTR_MBRS_BY_REF,    CLASS_BIT(CLASS_MNTNER)      },
-    {ATTR_MEMBER_OF,      SETS                         },
-    {ATTR_MNT_BY,         CLASS_BIT(CLASS_MNTNER)      },
-    {ATTR_MNT_DOMAINS,    CLASS_BIT(CLASS_MNTNER)      },
-    {ATTR_MNT_IRT,        CLASS_BIT(CLASS_IRT)         },
-    {ATTR_MNT_LOWER,      CLASS_BIT(CLASS_MNTNER)      },
-    {ATTR_MNT_REF,        CLASS_BIT(CLASS_MNTNER)      },
-    {ATTR_MNT_ROUTES,     CLASS_BIT(CLASS_MNTNER)      },
-    {ATTR_ORG,            CLASS_BIT(CLASS_ORGANISATION)},
-    {ATTR_PING_HDL,       CONTACTS                     },
-    {ATTR_SPONSORING_ORG, CLASS_BIT(CLASS_ORGANISATION)},
-    {ATTR_TECH_C,         CONTACTS                     },
-    {ATTR_ZONE_C,         CONTACTS                     },
-};
-
-uint32_t search_targets(enum rpsl_attr_id attr)
-{
-    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
-        if (targets[i].attr == attr) {
-            return targets[i].classes;
-        }
-    }
-    return 0;
-}
-
 enum rpsl_range_kind search_range_kind(enum rpsl_class class, bool is_v6)
 {
     switch (class) {
@@ -107,7 +69,7 @@ static void intersect(struct id_list *list, const struct id_list *other)
     list->count = kept;
 }
 
-static enum err want(struct search *search, unsigned attr, struct str folded, bool is_like)
+enum err search_want(struct search *search, unsigned attr, struct str folded, bool is_like)
 {
     struct wanted_value *grown =
         arena_grow(search->arena, search->wanted, search->wanted_count * sizeof(*grown),
@@ -121,33 +83,42 @@ static enum err want(struct search *search, unsigned attr, struct str folded, bo
     return ERR_OK;
 }
 
+/* Keep of search->worded what has this word, too. */
+static enum err narrow_by_word(struct search *search, struct str word)
+{
+    struct arena_mark mark = arena_mark(search->arena);
+    struct id_list found = {0};
+    enum err rc =
+        snapshot_by_value(search->view.snap, INDEX_NAME_WORD, word, search->arena, &found);
+
+    if (rc == ERR_OK) {
+        intersect(&search->worded, &found);
+    }
+    arena_rewind(search->arena, mark);
+    return rc;
+}
+
 /* Objects whose name holds every word of the key. */
 static enum err find_by_words(struct search *search)
 {
     struct str rest = search->folded, word;
-    bool is_first = true;
     enum err rc = ERR_OK;
 
     search->has_words = true;
     while (rc == ERR_OK && str_split(&rest, ' ', &word)) {
-        struct id_list found = {0};
+        bool is_first = search->wanted_count == 0;
 
         if (word.len == 0) {
             continue;
         }
-        if ((rc = want(search, INDEX_NAME_WORD, word, false)) != ERR_OK ||
-            (rc = snapshot_by_value(search->view.snap, INDEX_NAME_WORD, word, search->arena,
-                                    &found)) != ERR_OK) {
+        if ((rc = search_want(search, INDEX_NAME_WORD, word, false)) != ERR_OK) {
             return rc;
         }
-        if (is_first) {
-            search->worded = found;
-        } else {
-            intersect(&search->worded, &found);
-        }
-        is_first = false;
+        rc = is_first ? snapshot_by_value(search->view.snap, INDEX_NAME_WORD, word, search->arena,
+                                          &search->worded)
+                      : narrow_by_word(search, word);
         if (search->worded.count == 0) {
-            return ERR_OK;
+            break;
         }
     }
     return rc;
@@ -333,361 +304,6 @@ enum err search_class(struct search *search, enum rpsl_class class, struct id_li
         rc = snapshot_sort(search->view.reader, search->view.snap, out, search->arena);
     }
     return rc;
-}
-
-/* --- inverse --- */
-
-bool search_is_inverse(enum rpsl_attr_id attr, bool is_trusted)
-{
-    if (attr == ATTR_PERSON || (attr == ATTR_E_MAIL && is_trusted)) {
-        return true;
-    }
-    for (int class = 0; class < CLASS_UNKNOWN; class ++) {
-        const struct rpsl_template_row *row = rpsl_template_row((enum rpsl_class) class, attr);
-
-        if (row != NULL && row->inverse) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The keyword of mbrs-by-ref. */
-static bool is_any(struct str folded)
-{
-    return str_eq_nocase(folded, STR("any"));
-}
-
-/* The object that an attribute refers to must exist. */
-static bool is_target_alive(const struct search *search, enum rpsl_attr_id attr)
-{
-    uint32_t classes = search_targets(attr);
-
-    if (classes == 0 || (attr == ATTR_MBRS_BY_REF && is_any(search->folded))) {
-        return true;
-    }
-    for (int class = 0; class < CLASS_UNKNOWN; class ++) {
-        if ((classes & CLASS_BIT(class)) != 0 &&
-            view_find(&search->view, (enum rpsl_class) class, search->key->value) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-struct consent {
-    struct search *search;
-    enum err rc;
-};
-
-static bool add_consenting(void *context, unsigned attr, struct str folded)
-{
-    struct consent *consent = context;
-    struct search *search = consent->search;
-    struct str *grown;
-
-    if (attr != ATTR_MBRS_BY_REF) {
-        return true;
-    }
-    grown = arena_grow(search->arena, search->consenting, search->consenting_count * sizeof(*grown),
-                       (search->consenting_count + 1) * sizeof(*grown));
-    if (grown == NULL) {
-        consent->rc = ERR_LIMIT;
-        return false;
-    }
-    search->consenting = grown;
-    grown[search->consenting_count] = arena_strdup(search->arena, folded);
-    if (grown[search->consenting_count++].at == NULL) {
-        consent->rc = ERR_LIMIT;
-    }
-    return consent->rc == ERR_OK;
-}
-
-/* Whom the sets of this name let in by mbrs-by-ref. */
-static enum err read_consent(struct search *search)
-{
-    struct consent consent = {search, ERR_OK};
-    enum err rc = ERR_OK;
-
-    for (int class = 0; class < CLASS_UNKNOWN && rc == ERR_OK; class ++) {
-        struct item item;
-        uint32_t id = (SETS & CLASS_BIT(class)) == 0
-                          ? 0
-                          : view_find(&search->view, (enum rpsl_class) class, search->key->value);
-
-        if (id == 0) {
-            continue;
-        }
-        if ((rc = item_load(&search->view, id, &item)) == ERR_OK &&
-            (rc = item_parse(&search->view, &item)) == ERR_OK) {
-            rc = rpsl_index_values(&item.object, search->view.scratch, add_consenting, &consent);
-        }
-        rc = rc == ERR_OK ? consent.rc : rc;
-    }
-    return rc;
-}
-
-static enum err find_by_nserver(struct search *search, struct id_list *out)
-{
-    struct str pattern = search->folded, fixed;
-    size_t wild = 0;
-    enum err rc;
-
-    if (pattern.len > 0 && pattern.at[pattern.len - 1] == '.') {
-        pattern.len--;
-    }
-    while (wild < pattern.len && pattern.at[wild] != '%' && pattern.at[wild] != '_') {
-        wild++;
-    }
-    fixed = str_sub(pattern, 0, wild);
-    if ((rc = want(search, ATTR_NSERVER, pattern, true)) != ERR_OK) {
-        return rc;
-    }
-    return snapshot_by_prefix(search->view.snap, ATTR_NSERVER, fixed, search->arena, out);
-}
-
-static enum err find_inverse(struct search *search, enum rpsl_attr_id attr, struct id_list *out)
-{
-    struct str value = search->folded;
-    enum err rc;
-
-    if (attr == ATTR_NSERVER) {
-        return find_by_nserver(search, out);
-    }
-    if (attr == ATTR_IFADDR) { /* The first word: of `a - a` the address. */
-        value = str_sub(value, 0, str_find(value, ' ', 0));
-    }
-    if (attr == ATTR_ORIGIN && (search->key->tests & KEY_IS(AUT_NUM)) == 0) {
-        return ERR_OK;
-    }
-    if (!is_target_alive(search, attr)) {
-        return ERR_OK;
-    }
-    if (attr == ATTR_MEMBER_OF && (rc = read_consent(search)) != ERR_OK) {
-        return rc;
-    }
-    if ((rc = want(search, attr, value, false)) != ERR_OK) {
-        return rc;
-    }
-    return snapshot_by_value(search->view.snap, attr, value, search->arena, out);
-}
-
-static enum err find_contacts(struct search *search, struct id_list *out)
-{
-    enum err rc = ERR_OK;
-
-    for (int attr = 0; attr < ATTR_COUNT && rc == ERR_OK; attr++) {
-        if ((rpsl_attr_info((enum rpsl_attr_id)attr)->flags & ATTR_CONTACT_REF) != 0) {
-            rc = find_inverse(search, (enum rpsl_attr_id)attr, out);
-        }
-    }
-    return rc;
-}
-
-static void keep_classes(const struct search *search, uint32_t classes, struct id_list *list)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < list->count && classes != ALL_CLASSES; i++) {
-        struct object_info info;
-
-        if (snapshot_object(search->view.snap, list->ids[i], &info) &&
-            (CLASS_BIT(info.class) & classes) != 0) {
-            list->ids[kept++] = list->ids[i];
-        }
-    }
-    list->count = classes != ALL_CLASSES ? kept : list->count;
-}
-
-enum err search_inverse(struct search *search, uint32_t classes, struct id_list *out)
-{
-    const struct query *query = search->query;
-    enum err rc = ERR_OK;
-
-    for (size_t i = 0; i < query->inverse_count && rc == ERR_OK; i++) {
-        rc = query->inverse[i] == ATTR_PERSON ? find_contacts(search, out)
-                                              : find_inverse(search, query->inverse[i], out);
-    }
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    keep_classes(search, classes, out);
-    if (out->count > 1) {
-        rc = snapshot_sort(search->view.reader, search->view.snap, out, search->arena);
-    }
-    return rc;
-}
-
-/* --- a second look at the object itself --- */
-
-/* SQL's LIKE with a % behind the pattern: after a mismatch only the last % is tried further on. */
-static bool is_like(struct str value, struct str pattern)
-{
-    size_t i = 0, j = 0, behind_wild = 0, retry = 0;
-
-    while (i < pattern.len) {
-        if (pattern.at[i] == '%') {
-            behind_wild = ++i;
-            retry = j;
-        } else if (j < value.len && (pattern.at[i] == '_' || pattern.at[i] == value.at[j])) {
-            i++;
-            j++;
-        } else if (behind_wild > 0 && retry < value.len) {
-            i = behind_wild;
-            j = ++retry;
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
-struct verification {
-    const struct search *search;
-    uint64_t seen; /* Which of the first 64 wanted values occurred. */
-    bool has_email, has_netname;
-    bool is_member, is_let_in;
-};
-
-static bool is_consenting(const struct search *search, struct str maintainer)
-{
-    for (size_t i = 0; i < search->consenting_count; i++) {
-        if (str_eq(search->consenting[i], maintainer) || is_any(search->consenting[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool verify_value(void *context, unsigned attr, struct str folded)
-{
-    struct verification *v = context;
-    const struct search *search = v->search;
-
-    for (size_t i = 0; i < search->wanted_count && i < 64; i++) {
-        const struct wanted_value *wanted = &search->wanted[i];
-
-        if (wanted->attr != attr) {
-            continue;
-        }
-        if (wanted->is_like ? is_like(folded, wanted->folded) : str_eq(folded, wanted->folded)) {
-            v->seen |= UINT64_C(1) << i;
-            v->is_member |= attr == ATTR_MEMBER_OF;
-        }
-    }
-    v->has_email |= attr == ATTR_E_MAIL && str_eq(folded, search->folded);
-    v->has_netname |= attr == ATTR_NETNAME && str_eq(folded, search->folded);
-    v->is_let_in |= attr == ATTR_MNT_BY && is_consenting(search, folded);
-    return true;
-}
-
-static bool is_inverse_hit(const struct search *search, const struct verification *v)
-{
-    uint64_t seen = v->seen;
-
-    for (size_t i = 0; i < search->wanted_count && i < 64; i++) {
-        if (search->wanted[i].attr == ATTR_MEMBER_OF && !v->is_let_in) {
-            seen &= ~(UINT64_C(1) << i);
-        }
-    }
-    return seen != 0;
-}
-
-static bool has_all_words(const struct search *search, const struct verification *v)
-{
-    size_t count = search->wanted_count < 64 ? search->wanted_count : 64;
-    uint64_t all = count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
-
-    return count > 0 && v->seen == all;
-}
-
-/* The lookups by which this object can have been found, and whether its text bears one of them out.
- */
-static enum err is_forward_hit(struct search *search, struct item *item,
-                               const struct verification *v, bool *is_hit)
-{
-    struct rpsl_key key;
-    enum err rc = ERR_OK;
-
-    for (size_t i = 0; i < lookup_count && !*is_hit && rc == ERR_OK; i++) {
-        if (lookups[i].class != item->info.class || (lookups[i].test & search->key->tests) == 0) {
-            continue;
-        }
-        switch (lookups[i].how) {
-        case SEARCH_WORDS:
-            *is_hit = has_all_words(search, v);
-            break;
-        case SEARCH_EMAIL:
-            *is_hit = v->has_email;
-            break;
-        case SEARCH_NETNAME:
-            *is_hit = v->has_netname;
-            break;
-        case SEARCH_KEY:
-            rc = item_key(&search->view, item, &key);
-            *is_hit = rc == ERR_OK && search->canonical_class == item->info.class + 1u &&
-                      str_eq(key.canonical, search->canonical);
-            break;
-        default:
-            *is_hit = true;
-            break;
-        }
-    }
-    return rc;
-}
-
-/* Whether the class's objects were found by value, and not only by key or range, which the index
- * verified. */
-static bool needs_verifying(const struct search *search, enum rpsl_class class)
-{
-    for (size_t i = 0; i < lookup_count; i++) {
-        if (lookups[i].class == class && (lookups[i].test & search->key->tests) != 0 &&
-            (lookups[i].how == SEARCH_NETNAME || lookups[i].how == SEARCH_WORDS ||
-             lookups[i].how == SEARCH_EMAIL)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum err check_origin(struct search *search, struct item *item)
-{
-    enum err rc = item_parse(&search->view, item);
-    struct str origin;
-
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    origin = item_value(&search->view, item, ATTR_ORIGIN);
-    if (origin.at == NULL) {
-        return ERR_LIMIT;
-    }
-    return str_eq_nocase(origin, search->key->origin) ? ERR_OK : ERR_NOT_FOUND;
-}
-
-enum err search_accepts(struct search *search, struct item *item)
-{
-    bool is_inverse = query_has(search->query, QF(INVERSE));
-    struct verification v = {.search = search};
-    bool is_hit = false;
-    enum err rc;
-
-    if (!is_inverse && search->key->has_origin &&
-        (item->info.class == CLASS_ROUTE || item->info.class == CLASS_ROUTE6)) {
-        return check_origin(search, item);
-    }
-    if (!is_inverse && !needs_verifying(search, item->info.class)) {
-        return ERR_OK;
-    }
-    if ((rc = item_parse(&search->view, item)) != ERR_OK ||
-        (rc = rpsl_index_values(&item->object, search->view.scratch, verify_value, &v)) != ERR_OK) {
-        return rc;
-    }
-    if (is_inverse) {
-        return is_inverse_hit(search, &v) ? ERR_OK : ERR_NOT_FOUND;
-    }
-    rc = is_forward_hit(search, item, &v, &is_hit);
-    return rc != ERR_OK ? rc : is_hit ? ERR_OK : ERR_NOT_FOUND;
 }
 
 /* --- routes of one prefix --- */

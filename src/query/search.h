@@ -25,7 +25,7 @@ struct search {
     bool is_trusted;
     struct arena *arena; /**< For lists; kept until the answer of this source ends. */
 
-    /* Private to search.c. */
+    /* Private to search*.c. */
     struct wanted_value *wanted; /**< -i: any of them. Forward: the words of a name, all of them. */
     size_t wanted_count;
     struct str folded;                       /**< The key, folded. */
@@ -63,3 +63,15 @@ enum err search_accepts(struct search *search, struct item *item) MUST_CHECK;
 enum rpsl_range_kind search_range_kind(enum rpsl_class class, bool is_v6);
 /** The classes that a reference attribute refers to, as CLASS_BIT()s. */
 uint32_t search_targets(enum rpsl_attr_id attr);
+
+/* --- among search*.c --- */
+
+/** Remember a value that makes an object a hit, for search_accepts(). @param folded  In the
+ * search's arena. */
+enum err search_want(struct search *search, unsigned attr, struct str folded,
+                     bool is_like) MUST_CHECK;
+/** The keyword of mbrs-by-ref. */
+static inline bool search_is_any(struct str folded)
+{
+    return str_eq_nocase(folded, STR("any"));
+}

@@ -1,0 +1,174 @@
+/*
+ * The second look at a found object: its text decides what a hash in an index could only suggest.
+ */
+#include "query/search.h"
+
+/* SQL's LIKE with a % behind the pattern: after a mismatch only the last % is tried further on. */
+static bool is_like(struct str value, struct str pattern)
+{
+    size_t i = 0, j = 0, behind_wild = 0, retry = 0;
+
+    while (i < pattern.len) {
+        if (pattern.at[i] == '%') {
+            behind_wild = ++i;
+            retry = j;
+        } else if (j < value.len && (pattern.at[i] == '_' || pattern.at[i] == value.at[j])) {
+            i++;
+            j++;
+        } else if (behind_wild > 0 && retry < value.len) {
+            i = behind_wild;
+            j = ++retry;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct verification {
+    const struct search *search;
+    uint64_t seen; /* Which of the first 64 wanted values occurred. */
+    bool has_email, has_netname;
+    bool is_member, is_let_in;
+};
+
+static bool is_consenting(const struct search *search, struct str maintainer)
+{
+    for (size_t i = 0; i < search->consenting_count; i++) {
+        if (str_eq(search->consenting[i], maintainer) || search_is_any(search->consenting[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool verify_value(void *context, unsigned attr, struct str folded)
+{
+    struct verification *v = context;
+    const struct search *search = v->search;
+
+    for (size_t i = 0; i < search->wanted_count && i < 64; i++) {
+        const struct wanted_value *wanted = &search->wanted[i];
+
+        if (wanted->attr != attr) {
+            continue;
+        }
+        if (wanted->is_like ? is_like(folded, wanted->folded) : str_eq(folded, wanted->folded)) {
+            v->seen |= UINT64_C(1) << i;
+            v->is_member |= attr == ATTR_MEMBER_OF;
+        }
+    }
+    v->has_email |= attr == ATTR_E_MAIL && str_eq(folded, search->folded);
+    v->has_netname |= attr == ATTR_NETNAME && str_eq(folded, search->folded);
+    v->is_let_in |= attr == ATTR_MNT_BY && is_consenting(search, folded);
+    return true;
+}
+
+static bool is_inverse_hit(const struct search *search, const struct verification *v)
+{
+    uint64_t seen = v->seen;
+
+    for (size_t i = 0; i < search->wanted_count && i < 64; i++) {
+        if (search->wanted[i].attr == ATTR_MEMBER_OF && !v->is_let_in) {
+            seen &= ~(UINT64_C(1) << i);
+        }
+    }
+    return seen != 0;
+}
+
+static bool has_all_words(const struct search *search, const struct verification *v)
+{
+    size_t count = search->wanted_count < 64 ? search->wanted_count : 64;
+    uint64_t all = count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
+
+    return count > 0 && v->seen == all;
+}
+
+/* The lookups by which this object can have been found, and whether its text bears one of them out.
+ */
+static enum err is_forward_hit(struct search *search, struct item *item,
+                               const struct verification *v, bool *is_hit)
+{
+    struct rpsl_key key;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < lookup_count && !*is_hit && rc == ERR_OK; i++) {
+        if (lookups[i].class != item->info.class || (lookups[i].test & search->key->tests) == 0) {
+            continue;
+        }
+        switch (lookups[i].how) {
+        case SEARCH_WORDS:
+            *is_hit = has_all_words(search, v);
+            break;
+        case SEARCH_EMAIL:
+            *is_hit = v->has_email;
+            break;
+        case SEARCH_NETNAME:
+            *is_hit = v->has_netname;
+            break;
+        case SEARCH_KEY:
+            rc = item_key(&search->view, item, &key);
+            *is_hit = rc == ERR_OK && search->canonical_class == item->info.class + 1u &&
+                      str_eq(key.canonical, search->canonical);
+            break;
+        default:
+            *is_hit = true;
+            break;
+        }
+    }
+    return rc;
+}
+
+/* Whether the class's objects were found by value, and not only by key or range, which the index
+ * verified. */
+static bool needs_verifying(const struct search *search, enum rpsl_class class)
+{
+    for (size_t i = 0; i < lookup_count; i++) {
+        if (lookups[i].class == class && (lookups[i].test & search->key->tests) != 0 &&
+            (lookups[i].how == SEARCH_NETNAME || lookups[i].how == SEARCH_WORDS ||
+             lookups[i].how == SEARCH_EMAIL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err check_origin(struct search *search, struct item *item)
+{
+    enum err rc = item_parse(&search->view, item);
+    struct str origin;
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    origin = item_value(&search->view, item, ATTR_ORIGIN);
+    if (origin.at == NULL) {
+        return ERR_LIMIT;
+    }
+    return str_eq_nocase(origin, search->key->origin) ? ERR_OK : ERR_NOT_FOUND;
+}
+
+enum err search_accepts(struct search *search, struct item *item)
+{
+    bool is_inverse = query_has(search->query, QF(INVERSE));
+    struct verification v = {.search = search};
+    bool is_hit = false;
+    enum err rc;
+
+    if (!is_inverse && search->key->has_origin &&
+        (item->info.class == CLASS_ROUTE || item->info.class == CLASS_ROUTE6)) {
+        return check_origin(search, item);
+    }
+    if (!is_inverse && !needs_verifying(search, item->info.class)) {
+        return ERR_OK;
+    }
+    if ((rc = item_parse(&search->view, item)) != ERR_OK ||
+        (rc = rpsl_index_values(&item->object, search->view.scratch, verify_value, &v)) != ERR_OK) {
+        return rc;
+    }
+    if (is_inverse) {
+        return is_inverse_hit(search, &v) ? ERR_OK : ERR_NOT_FOUND;
+    }
+    rc = is_forward_hit(search, item, &v, &is_hit);
+    return rc != ERR_OK ? rc : is_hit ? ERR_OK : ERR_NOT_FOUND;
+}

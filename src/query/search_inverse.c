@@ -1,0 +1,219 @@
+/*
+ * Inverse searches: every attribute of -i is looked up in its postings, the union is sorted. A
+ * reference counts only while the object that it refers to exists, and a member only when its set
+ * lets it in.
+ */
+#include "query/search.h"
+
+#define CONTACTS (CLASS_BIT(CLASS_PERSON) | CLASS_BIT(CLASS_ROLE))
+#define SETS     (CLASS_BIT(CLASS_AS_SET) | CLASS_BIT(CLASS_ROUTE_SET) | CLASS_BIT(CLASS_RTR_SET))
+
+/* What each reference attribute refers to. */
+static const struct {
+    enum rpsl_attr_id attr;
+    uint32_t classes;
+} targets[] = {
+    {ATTR_ABUSE_C,        CLASS_BIT(CLASS_ROLE)        },
+    {ATTR_ADMIN_C,        CONTACTS                     },
+    {ATTR_AUTH,           CLASS_BIT(CLASS_KEY_CERT)    },
+    {ATTR_AUTHOR,         CONTACTS                     },
+    {ATTR_FORM,           CLASS_BIT(CLASS_POETIC_FORM) },
+    {ATTR_MBRS_BY_REF,    CLASS_BIT(CLASS_MNTNER)      },
+    {ATTR_MEMBER_OF,      SETS                         },
+    {ATTR_MNT_BY,         CLASS_BIT(CLASS_MNTNER)      },
+    {ATTR_MNT_DOMAINS,    CLASS_BIT(CLASS_MNTNER)      },
+    {ATTR_MNT_IRT,        CLASS_BIT(CLASS_IRT)         },
+    {ATTR_MNT_LOWER,      CLASS_BIT(CLASS_MNTNER)      },
+    {ATTR_MNT_REF,        CLASS_BIT(CLASS_MNTNER)      },
+    {ATTR_MNT_ROUTES,     CLASS_BIT(CLASS_MNTNER)      },
+    {ATTR_ORG,            CLASS_BIT(CLASS_ORGANISATION)},
+    {ATTR_PING_HDL,       CONTACTS                     },
+    {ATTR_SPONSORING_ORG, CLASS_BIT(CLASS_ORGANISATION)},
+    {ATTR_TECH_C,         CONTACTS                     },
+    {ATTR_ZONE_C,         CONTACTS                     },
+};
+
+uint32_t search_targets(enum rpsl_attr_id attr)
+{
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        if (targets[i].attr == attr) {
+            return targets[i].classes;
+        }
+    }
+    return 0;
+}
+
+bool search_is_inverse(enum rpsl_attr_id attr, bool is_trusted)
+{
+    if (attr == ATTR_PERSON || (attr == ATTR_E_MAIL && is_trusted)) {
+        return true;
+    }
+    for (int class = 0; class < CLASS_UNKNOWN; class ++) {
+        const struct rpsl_template_row *row = rpsl_template_row((enum rpsl_class) class, attr);
+
+        if (row != NULL && row->inverse) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The object that an attribute refers to must exist. */
+static bool is_target_alive(const struct search *search, enum rpsl_attr_id attr)
+{
+    uint32_t classes = search_targets(attr);
+
+    if (classes == 0 || (attr == ATTR_MBRS_BY_REF && search_is_any(search->folded))) {
+        return true;
+    }
+    for (int class = 0; class < CLASS_UNKNOWN; class ++) {
+        if ((classes & CLASS_BIT(class)) != 0 &&
+            view_find(&search->view, (enum rpsl_class) class, search->key->value) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct consent {
+    struct search *search;
+    enum err rc;
+};
+
+static bool add_consenting(void *context, unsigned attr, struct str folded)
+{
+    struct consent *consent = context;
+    struct search *search = consent->search;
+    struct str *grown;
+
+    if (attr != ATTR_MBRS_BY_REF) {
+        return true;
+    }
+    grown = arena_grow(search->arena, search->consenting, search->consenting_count * sizeof(*grown),
+                       (search->consenting_count + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        consent->rc = ERR_LIMIT;
+        return false;
+    }
+    search->consenting = grown;
+    grown[search->consenting_count] = arena_strdup(search->arena, folded);
+    if (grown[search->consenting_count++].at == NULL) {
+        consent->rc = ERR_LIMIT;
+    }
+    return consent->rc == ERR_OK;
+}
+
+/* Whom the sets of this name let in by mbrs-by-ref. */
+static enum err read_consent(struct search *search)
+{
+    struct consent consent = {search, ERR_OK};
+    enum err rc = ERR_OK;
+
+    for (int class = 0; class < CLASS_UNKNOWN && rc == ERR_OK; class ++) {
+        struct item item;
+        uint32_t id = (SETS & CLASS_BIT(class)) == 0
+                          ? 0
+                          : view_find(&search->view, (enum rpsl_class) class, search->key->value);
+
+        if (id == 0) {
+            continue;
+        }
+        if ((rc = item_load(&search->view, id, &item)) == ERR_OK &&
+            (rc = item_parse(&search->view, &item)) == ERR_OK) {
+            rc = rpsl_index_values(&item.object, search->view.scratch, add_consenting, &consent);
+        }
+        rc = rc == ERR_OK ? consent.rc : rc;
+    }
+    return rc;
+}
+
+static enum err find_by_nserver(struct search *search, struct id_list *out)
+{
+    struct str pattern = search->folded, fixed;
+    size_t wild = 0;
+    enum err rc;
+
+    if (pattern.len > 0 && pattern.at[pattern.len - 1] == '.') {
+        pattern.len--;
+    }
+    while (wild < pattern.len && pattern.at[wild] != '%' && pattern.at[wild] != '_') {
+        wild++;
+    }
+    fixed = str_sub(pattern, 0, wild);
+    if ((rc = search_want(search, ATTR_NSERVER, pattern, true)) != ERR_OK) {
+        return rc;
+    }
+    return snapshot_by_prefix(search->view.snap, ATTR_NSERVER, fixed, search->arena, out);
+}
+
+static enum err find_inverse(struct search *search, enum rpsl_attr_id attr, struct id_list *out)
+{
+    struct str value = search->folded;
+    enum err rc;
+
+    if (attr == ATTR_NSERVER) {
+        return find_by_nserver(search, out);
+    }
+    if (attr == ATTR_IFADDR) { /* The first word: of `a - a` the address. */
+        value = str_sub(value, 0, str_find(value, ' ', 0));
+    }
+    if (attr == ATTR_ORIGIN && (search->key->tests & KEY_IS(AUT_NUM)) == 0) {
+        return ERR_OK;
+    }
+    if (!is_target_alive(search, attr)) {
+        return ERR_OK;
+    }
+    if (attr == ATTR_MEMBER_OF && (rc = read_consent(search)) != ERR_OK) {
+        return rc;
+    }
+    if ((rc = search_want(search, attr, value, false)) != ERR_OK) {
+        return rc;
+    }
+    return snapshot_by_value(search->view.snap, attr, value, search->arena, out);
+}
+
+static enum err find_contacts(struct search *search, struct id_list *out)
+{
+    enum err rc = ERR_OK;
+
+    for (int attr = 0; attr < ATTR_COUNT && rc == ERR_OK; attr++) {
+        if ((rpsl_attr_info((enum rpsl_attr_id)attr)->flags & ATTR_CONTACT_REF) != 0) {
+            rc = find_inverse(search, (enum rpsl_attr_id)attr, out);
+        }
+    }
+    return rc;
+}
+
+static void keep_classes(const struct search *search, uint32_t classes, struct id_list *list)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->count && classes != ALL_CLASSES; i++) {
+        struct object_info info;
+
+        if (snapshot_object(search->view.snap, list->ids[i], &info) &&
+            (CLASS_BIT(info.class) & classes) != 0) {
+            list->ids[kept++] = list->ids[i];
+        }
+    }
+    list->count = classes != ALL_CLASSES ? kept : list->count;
+}
+
+enum err search_inverse(struct search *search, uint32_t classes, struct id_list *out)
+{
+    const struct query *query = search->query;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < query->inverse_count && rc == ERR_OK; i++) {
+        rc = query->inverse[i] == ATTR_PERSON ? find_contacts(search, out)
+                                              : find_inverse(search, query->inverse[i], out);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    keep_classes(search, classes, out);
+    if (out->count > 1) {
+        rc = snapshot_sort(search->view.reader, search->view.snap, out, search->arena);
+    }
+    return rc;
+}
