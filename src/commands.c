@@ -157,8 +157,7 @@ static int run_status(struct daemon *daemon, size_t count, char **words, struct 
 /* An address of this machine on which the query port listens. */
 static const char *local_address(const struct daemon *daemon)
 {
-    const struct conf_list *bind = &daemon->configuration->query.bind;
-    const char *first = bind->count > 0 ? bind->items[0] : "127.0.0.1";
+    const char *first = daemon->query_address;
 
     return strcmp(first, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(first, "::") == 0 ? "::1" : first;
 }
@@ -290,7 +289,7 @@ static int run_wait_ready(struct daemon *daemon, size_t count, char **words,
         }
         control_print(out, "waiting for %s: %s %s", source_name(source),
                       state_text(&status, state, sizeof(state)), status.error);
-        if (out->fd < 0) {
+        if (out->fd < 0 || atomic_load(&daemon->is_stopping)) {
             return EXIT_FAILURE;
         }
         nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
@@ -402,7 +401,7 @@ static int run_reload(struct daemon *daemon, size_t count, char **words, struct 
             control_print(out, "whois is not running");
             return EXIT_FAILURE;
         }
-        return report(daemon_reload_config(daemon, &why), &why, out);
+        return report(daemon_reload(daemon, &why), &why, out);
     }
     if (!parse_load_words(count - 2, words + 2, &load, out)) {
         return EXIT_USAGE;

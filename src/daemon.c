@@ -109,10 +109,16 @@ static void free_base(struct daemon *daemon)
 
 static enum err build_query_server(struct daemon *daemon, struct why *why)
 {
+    const struct query_conf *conf = &daemon->configuration->query;
     size_t count = storage_source_count(daemon->storage);
-    struct query_source *sources = calloc(count, sizeof(*sources));
+    struct query_source *sources;
     enum err rc;
 
+    if (conf->bind.count == 0) {
+        return why_set(why, ERR_SYNTAX, "query.bind is empty: at least one address is needed");
+    }
+    daemon->query_address = conf->bind.items[0];
+    sources = calloc(count, sizeof(*sources));
     if (sources == NULL) {
         return why_set(why, ERR_MEMORY, "%s", err_text(ERR_MEMORY));
     }
@@ -122,7 +128,7 @@ static enum err build_query_server(struct daemon *daemon, struct why *why)
         sources[i] = query_source_of(source);
         sources[i].notice = mirror_notice(daemon->mirror, source);
     }
-    rc = query_server_new(&daemon->configuration->query, sources, count, &daemon->query, why);
+    rc = query_server_new(conf, sources, count, &daemon->query, why);
     free(sources);
     return rc != ERR_OK ? rc : query_server_listen(daemon->query, why);
 }
@@ -171,7 +177,9 @@ static enum err start_server(struct daemon *daemon, struct why *why)
 /* Takes down whatever was built; each part knows NULL. */
 static void stop_server(struct daemon *daemon)
 {
-    control_close(daemon->control);
+    atomic_store(&daemon->is_stopping, true);
+    mirror_cancel_loads(daemon->mirror);
+    control_close(daemon->control); /* Waits for commands, which still need the mirror. */
     if (daemon->query != NULL) {
         query_server_stop(daemon->query, FINISH_ANSWERS_S);
     }
@@ -181,7 +189,7 @@ static void stop_server(struct daemon *daemon)
     loop_free(daemon->main_loop);
 }
 
-enum err daemon_reload_config(struct daemon *daemon, struct why *why)
+static enum err reread_configuration(struct daemon *daemon, struct why *why)
 {
     struct configuration *fresh;
     enum err rc = configuration_read(daemon->paths.config, &fresh, why);
@@ -201,6 +209,25 @@ enum err daemon_reload_config(struct daemon *daemon, struct why *why)
     return ERR_OK;
 }
 
+enum err daemon_reload(struct daemon *daemon, struct why *why)
+{
+    enum err rc;
+
+    pthread_mutex_lock(&daemon->reload_lock);
+    rc = log_reopen(why);
+    if (rc != ERR_OK) {
+        log_error(LOG_MAIN, "the log stays where it was: %s", why->text);
+    }
+    rc = reread_configuration(daemon, why);
+    if (rc == ERR_OK) {
+        log_info(LOG_MAIN, "configuration re-read");
+    } else {
+        log_error(LOG_MAIN, "configuration not re-read, the old one stays: %s", why->text);
+    }
+    pthread_mutex_unlock(&daemon->reload_lock);
+    return rc;
+}
+
 static void on_terminate(struct ev_loop *ev, struct ev_signal *watcher, int revents)
 {
     struct daemon *daemon = watcher->data;
@@ -211,17 +238,10 @@ static void on_terminate(struct ev_loop *ev, struct ev_signal *watcher, int reve
 
 static void on_hangup(struct ev_loop *ev, struct ev_signal *watcher, int revents)
 {
-    struct daemon *daemon = watcher->data;
     struct why why;
+    enum err rc = daemon_reload(watcher->data, &why); /* Logs what went wrong: nobody else asks. */
 
-    if (log_reopen(&why) != ERR_OK) {
-        log_error(LOG_MAIN, "%s", why.text);
-    }
-    if (daemon_reload_config(daemon, &why) != ERR_OK) {
-        log_error(LOG_MAIN, "configuration not re-read, the old one stays: %s", why.text);
-        return;
-    }
-    log_info(LOG_MAIN, "configuration re-read");
+    (void)rc;
 }
 
 static void block_signals(int how)
@@ -256,7 +276,7 @@ static void run_main_loop(struct daemon *daemon)
 
 int daemon_run(const char *config_path, bool in_background)
 {
-    struct daemon daemon = {.lock_fd = -1};
+    struct daemon daemon = {.lock_fd = -1, .reload_lock = PTHREAD_MUTEX_INITIALIZER};
     struct why why;
     enum err rc = in_background ? process_daemonize(&why) : ERR_OK;
 
@@ -289,7 +309,7 @@ int daemon_run(const char *config_path, bool in_background)
 
 int daemon_run_alone(const char *config_path, size_t count, char **words)
 {
-    struct daemon daemon = {.lock_fd = -1};
+    struct daemon daemon = {.lock_fd = -1, .reload_lock = PTHREAD_MUTEX_INITIALIZER};
     struct control_out out = {.fd = STDOUT_FILENO, .is_raw = true};
     struct why why;
     int exit_code = EXIT_FAILURE;

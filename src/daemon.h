@@ -4,6 +4,9 @@
  */
 #pragma once
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "configuration.h"
 #include "control.h"
 #include "process.h"
@@ -12,12 +15,15 @@ struct daemon {
     struct process_paths paths;
     struct run_user user;
     int lock_fd;
+    pthread_mutex_t reload_lock; /**< For configuration, which only grows. */
     struct configuration *configuration;
     struct storage *storage;
     struct query_server *query; /**< NULL in a lone command. */
+    const char *query_address;  /**< The first that it listens on. */
     struct mirror *mirror;
     struct control *control; /**< NULL in a lone command. */
     struct loop *main_loop;  /**< NULL in a lone command. */
+    atomic_bool is_stopping; /**< Commands that wait give up. */
 };
 
 /**
@@ -33,6 +39,8 @@ int daemon_run(const char *config_path, bool in_background);
  */
 int daemon_run_alone(const char *config_path, size_t count, char **words);
 
-/** Re-read the configuration: all or nothing. Any thread. @return ERR_OK; ERR_SYNTAX, the old one
- * stays. */
-enum err daemon_reload_config(struct daemon *daemon, struct why *why) MUST_CHECK;
+/**
+ * Reopen the log and re-read the configuration, all of it or nothing. Any thread.
+ * @return ERR_OK; ERR_IO, ERR_SYNTAX: the old one stays.
+ */
+enum err daemon_reload(struct daemon *daemon, struct why *why) MUST_CHECK;

@@ -603,6 +603,13 @@ static void stop_on_loop(struct loop_job *job)
     errand_done(errand);
 }
 
+void mirror_cancel_loads(struct mirror *mirror)
+{
+    if (mirror != NULL) {
+        atomic_store(&mirror->stopping, true);
+    }
+}
+
 void mirror_stop(struct mirror *mirror)
 {
     struct errand errand = {.mirror = mirror};

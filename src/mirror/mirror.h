@@ -63,6 +63,9 @@ enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, con
  * source watched every 10 s.
  */
 enum err mirror_start(struct mirror *mirror, struct why *why) MUST_CHECK;
+/** Have running loads end with ERR_STOPPED, so that whoever waits for one is free. Any thread. NULL
+ * is fine. */
+void mirror_cancel_loads(struct mirror *mirror);
 /** Streams commit what they hold, running loads are given up, threads end. NULL or not started is
  * fine. */
 void mirror_stop(struct mirror *mirror);
