@@ -53,7 +53,8 @@ CREATE TABLE IF NOT EXISTS version (
 -- Where the mirror stands. applied: max(serial_id) as whoisd last saw it; another value in `serials` is an operator's
 -- edit. hw: every source serial up to it is in. generation: changes whenever objects change without a serial.
 -- batch: drawn anew by every transaction, to tell whether a COMMIT whose answer was lost took place.
--- boot_serial: of the dump; NULL: unknown.
+-- boot_serial: of the dump; NULL: unknown. bulk_end: objects with an id below it came with a bulk load; their version 1
+-- has no row in `serials`.
 CREATE TABLE IF NOT EXISTS nrtm_state (
     mirror varchar(64) NOT NULL,
     source varchar(64) NOT NULL DEFAULT '',
@@ -70,6 +71,7 @@ CREATE TABLE IF NOT EXISTS nrtm_state (
     last_start_last bigint NOT NULL DEFAULT 0,
     boot_serial bigint NULL,
     boot_time bigint NOT NULL DEFAULT 0,
+    bulk_end int unsigned NOT NULL DEFAULT 0,
     filtered tinyint NOT NULL DEFAULT 0,
     state varchar(40) NOT NULL DEFAULT '',
     last_error varchar(600) NOT NULL DEFAULT '',

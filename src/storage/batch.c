@@ -203,6 +203,13 @@ static enum err out_of_memory(struct why *why)
                    ARENA_BYTES >> 20);
 }
 
+/** Whether a version may have a row in `serials`: a bulk load wrote one for its last object only.
+ */
+static bool has_serial(const struct batch *batch, const struct object_info *info)
+{
+    return info->sequence > 1 || info->id >= batch->source->position.bulk_end;
+}
+
 /** The present version goes to `history`, its row of `serials` gets atlast = 0. */
 static enum err retire(struct batch *batch, const struct index_object *old, struct touched **out,
                        struct why *why)
@@ -231,7 +238,7 @@ static enum err retire(struct batch *batch, const struct index_object *old, stru
     if (touched->serials_row != 0) {
         batch->serials.columns[3].numbers[touched->serials_row - 1] = 0;
         touched->serials_row = 0;
-    } else if (info->sequence == touched->before) {
+    } else if (info->sequence == touched->before && has_serial(batch, info)) {
         SQL_ARRAY_ADD(&batch->retired, {.number = info->id}, {.number = info->sequence});
     }
     batch->bytes += touched->text.len;

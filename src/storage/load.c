@@ -590,7 +590,7 @@ static enum err fill_finish(struct load *load, struct why *why)
     struct source *source = load->source;
     const int64_t serial = load->options.serial;
     const uint64_t number = random_number();
-    const struct position to = {
+    struct position to = {
         .applied = serial >= 0 ? serial : 1,
         .hw = serial >= 0 ? serial : 1,
         .generation = random_number(),
@@ -602,6 +602,7 @@ static enum err fill_finish(struct load *load, struct why *why)
     if (rc != ERR_OK) {
         return rc;
     }
+    to.bulk_end = load->fill->last_id;
     rc = load->report.objects > 0 || load->options.force
              ? source_connect(source, why)
              : why_set(why, ERR_SYNTAX, "%s: the dump holds no object", source->name);

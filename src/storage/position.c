@@ -27,7 +27,7 @@ enum err position_read(struct source *source, struct sql *sql, struct database_p
     enum err rc =
         sql_select(sql, why,
                    "SELECT (SELECT MAX(serial_id) FROM serials), hw, applied, generation, "
-                   "batch, boot_serial IS NOT NULL, loading FROM nrtm_state "
+                   "batch, boot_serial IS NOT NULL, loading, bulk_end FROM nrtm_state "
                    "WHERE mirror = '%s'",
                    source->name);
 
@@ -44,6 +44,7 @@ enum err position_read(struct source *source, struct sql *sql, struct database_p
     out->batch = (uint64_t)sql_to_number(row[4]);
     out->has_boot_serial = sql_to_number(row[5]) != 0;
     out->is_loading = sql_to_number(row[6]) != 0;
+    out->bulk_end = (uint32_t)sql_to_number(row[7]);
     sql_end_rows(sql);
     return ERR_OK;
 }
@@ -67,6 +68,7 @@ struct position position_of(const struct database_position *found)
         .applied = found->max_serial,
         .hw = found->hw,
         .generation = found->generation,
+        .bulk_end = found->bulk_end,
         .known = found->has_boot_serial || found->hw > 1,
     };
 }
@@ -83,10 +85,10 @@ enum err position_write(struct source *source, struct sql *sql, struct position 
 {
     return sql_exec(sql, why,
                     "UPDATE nrtm_state SET hw_time = IF(hw = %" PRId64 ", hw_time, %u), "
-                    "hw = %" PRId64 ", applied = %" PRId64 ", generation = %" PRIu64
+                    "hw = %" PRId64 ", applied = %" PRId64 ", bulk_end = %u, generation = %" PRIu64
                     ", batch = %" PRIu64 " WHERE mirror = '%s'",
                     position.hw, source_now(source), position.hw, position.applied,
-                    position.generation, batch, source->name);
+                    position.bulk_end, position.generation, batch, source->name);
 }
 
 enum err position_follow_edit(struct source *source, struct sql *sql,

@@ -584,6 +584,7 @@ static enum err move_serial(struct load *load, struct position *to, struct why *
                                    " AND sequence_id > 0",
                                    id);
         }
+        to->bulk_end = 0; /* It may be one whose version 1 had no row. */
         reload->serial_id = (uint32_t)id;
         reload->serial_sequence = (uint32_t)sequence;
     }

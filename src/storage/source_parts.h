@@ -31,7 +31,8 @@ enum writer { WRITER_NONE, WRITER_SHORT, WRITER_BATCH, WRITER_LOAD };
 struct position {
     int64_t applied, hw;
     uint64_t generation;
-    bool known; /* false: loaded without a serial, and nobody has set one. */
+    uint32_t bulk_end; /* Version 1 of objects below it has no row in `serials`. */
+    bool known;        /* false: loaded without a serial, and nobody has set one. */
 };
 
 struct source {
@@ -101,6 +102,7 @@ struct database_position {
     int64_t max_serial;  /* 0 without rows. */
     int64_t hw, applied; /* As in nrtm_state. */
     uint64_t generation, batch;
+    uint32_t bulk_end;
     bool has_boot_serial, is_loading;
 };
 enum err position_read(struct source *source, struct sql *sql, struct database_position *out,

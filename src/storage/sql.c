@@ -54,6 +54,10 @@ struct error_class {
 static const struct error_class error_classes[] = {
     {1205, ERR_SQL_RETRY },
     {1213, ERR_SQL_RETRY },
+    {1317, ERR_SQL_RETRY }, /* KILL QUERY */
+    {1412, ERR_SQL_RETRY }, /* Somebody altered a table */
+    {1615, ERR_SQL_RETRY },
+    {1969, ERR_SQL_RETRY }, /* max_statement_time */
     {1153, ERR_SQL_PACKET},
     {2020, ERR_SQL_PACKET},
     {2002, ERR_SQL_LOST  }, /* No socket */
@@ -65,6 +69,7 @@ static const struct error_class error_classes[] = {
     {2014, ERR_SQL_LOST  }, /* Out of sync: only a new connection helps */
     {2026, ERR_SQL_LOST  },
     {2055, ERR_SQL_LOST  },
+    {1047, ERR_SQL_LOST  }, /* A cluster's node that is not ready */
     {1040, ERR_SQL_LOST  }, /* Too many connections */
     {1053, ERR_SQL_LOST  }, /* Shutdown */
     {1152, ERR_SQL_LOST  },

@@ -208,6 +208,29 @@ Test(batch, person_and_role_replace_each_other)
     storage_free(storage);
 }
 
+Test(batch, only_the_last_object_of_a_bulk_load_has_a_serial_to_retire)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load *load;
+    struct load_report report;
+    struct why why;
+
+    cr_assert_eq(load_begin(source, &(struct load_options){.serial = 9}, &load, &why), ERR_OK);
+    cr_assert_eq(load_add(load, STR("mntner: A-MNT\n"), 0, &why), ERR_OK);
+    cr_assert_eq(load_add(load, STR("mntner: B-MNT\n"), 0, &why), ERR_OK);
+    cr_assert_eq(load_finish(load, &report, &why), ERR_OK, "%s", why.text);
+    cr_expect_eq(database_number("SELECT bulk_end FROM nrtm_state"), 2);
+    cr_assert_eq(PLAY(source, 0, "+10 mntner: A-MNT;remarks: 2;", "+11 mntner: B-MNT;remarks: 2;"),
+                 ERR_OK);
+    cr_expect_str_eq(database_list(SERIALS), "9/2/1/0/1 10/1/2/1/1 11/2/2/1/1");
+    cr_assert_eq(PLAY(source, 0, "+12 mntner: A-MNT;remarks: 3;", "-13 mntner: B-MNT;"), ERR_OK);
+    cr_expect_str_eq(database_list(SERIALS),
+                     "9/2/1/0/1 10/1/2/0/1 11/2/2/0/1 12/1/3/1/1 13/2/3/0/2");
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
 Test(batch, long_keys_are_cut_to_254_characters)
 {
     struct source *source;
