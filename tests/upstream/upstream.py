@@ -158,7 +158,9 @@ class Session:
             self.journal.changed.notify_all()
         try:
             if reset:
+                # A thread that waits in recv() would keep the socket open behind close(): wake it.
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.sock.shutdown(socket.SHUT_RD)
             else:
                 self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
