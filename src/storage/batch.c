@@ -103,19 +103,14 @@ static struct touched *touch(struct batch *batch, uint32_t id, uint32_t before)
 /* --- begin and end --- */
 enum err batch_begin(struct source *source, struct batch **out, struct why *why)
 {
-    struct source_status status;
     struct batch *batch;
-    enum err rc = source_lock(source, WRITER_BATCH, why);
+    enum err rc = source_check_writable(source, why);
 
+    if (rc == ERR_OK) {
+        rc = source_lock(source, WRITER_BATCH, why);
+    }
     if (rc != ERR_OK) {
         return rc;
-    }
-    source_get_status(source, &status);
-    if (!source->is_open || status.read_only) {
-        source_unlock(source);
-        return why_set(why, ERR_BUSY, "source %s is %s", source->name,
-                       source->is_open ? "read-only until it is taken over: whoisd --adopt"
-                                       : "not open");
     }
     batch = calloc(1, sizeof(*batch));
     if (batch == NULL) {

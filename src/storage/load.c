@@ -652,16 +652,9 @@ static void load_free(struct load *load)
 static enum err begin_locked(struct load *load, struct why *why)
 {
     struct source *source = load->source;
-    struct source_status status;
     bool blank = false;
     enum err rc;
 
-    source_get_status(source, &status);
-    if (!source->is_open || status.read_only) {
-        return why_set(why, ERR_BUSY, "source %s is %s", source->name,
-                       source->is_open ? "read-only until it is taken over: whoisd --adopt"
-                                       : "not open");
-    }
     if (load->options.serial > SERIAL_MAX) {
         return why_set(why, ERR_LIMIT, "serial %" PRId64 " is above 2147483647",
                        load->options.serial);
@@ -688,8 +681,11 @@ enum err load_begin(struct source *source, const struct load_options *options, s
                     struct why *why)
 {
     struct load *load;
-    enum err rc = source_lock(source, WRITER_LOAD, why);
+    enum err rc = source_check_writable(source, why);
 
+    if (rc == ERR_OK) {
+        rc = source_lock(source, WRITER_LOAD, why);
+    }
     if (rc != ERR_OK) {
         return rc;
     }

@@ -325,6 +325,29 @@ void source_get_status(struct source *source, struct source_status *out)
     pthread_mutex_unlock(&source->status_mutex);
 }
 
+enum err source_check_open(struct source *source, struct why *why)
+{
+    struct source_status status;
+
+    source_get_status(source, &status);
+    return status.state == SOURCE_CLOSED || status.state == SOURCE_OPENING ||
+                   status.state == SOURCE_FAILED
+               ? why_set(why, ERR_BUSY, "source %s is not open", source->name)
+               : ERR_OK;
+}
+
+enum err source_check_writable(struct source *source, struct why *why)
+{
+    struct source_status status;
+
+    source_get_status(source, &status);
+    return status.read_only
+               ? why_set(why, ERR_BUSY,
+                         "source %s is read-only until it is taken over: whoisd --adopt %s",
+                         source->name, source->name)
+               : source_check_open(source, why);
+}
+
 void source_get_position(struct source *source, struct source_position *out)
 {
     pthread_mutex_lock(&source->status_mutex);
@@ -590,16 +613,15 @@ static enum err sync_locked(struct source *source, struct why *why)
 enum err source_sync(struct source *source, bool *changed, struct why *why)
 {
     struct position before;
-    enum err rc = source_lock(source, WRITER_SHORT, why);
+    enum err rc = source_check_open(source, why);
 
     *changed = false;
     if (rc != ERR_OK) {
+        return rc;
+    }
+    if (source_lock(source, WRITER_SHORT, why) != ERR_OK) {
         return ERR_OK; /* A batch of this thread or a load: each looks for itself, under the lock.
                         */
-    }
-    if (!source->is_open) {
-        source_unlock(source);
-        return why_set(why, ERR_BUSY, "source %s is not open", source->name);
     }
     before = source->position;
     rc = source_sql_done(source, sync_locked(source, why), why);

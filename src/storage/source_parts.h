@@ -76,6 +76,10 @@ struct source {
 enum err source_lock(struct source *source, enum writer as, struct why *why) MUST_CHECK;
 bool source_try_lock(struct source *source, enum writer as);
 void source_unlock(struct source *source);
+/** @return ERR_OK; ERR_BUSY while the source is not open. Does not wait for whoever opens it. */
+enum err source_check_open(struct source *source, struct why *why) MUST_CHECK;
+enum err source_check_writable(struct source *source,
+                               struct why *why) MUST_CHECK; /* And adopted. */
 void source_set_state(struct source *source, enum source_state state);
 void source_set_percent(struct source *source, int percent);
 void source_set_objects(struct source *source, uint64_t objects);

@@ -503,13 +503,15 @@ enum err tables_undo_load(struct source *source, struct sql *sql, struct why *wh
 /* --- taking over a database of the reference --- */
 enum err source_adopt(struct source *source, struct why *why)
 {
-    enum err rc = source_lock(source, WRITER_SHORT, why);
+    enum err rc = source_check_open(source, why);
 
+    if (rc == ERR_OK) {
+        rc = source_lock(source, WRITER_SHORT, why);
+    }
     if (rc != ERR_OK) {
         return rc;
     }
-    rc = source->is_open ? source_connect(source, why)
-                         : why_set(why, ERR_BUSY, "source %s is not open", source->name);
+    rc = source_connect(source, why);
     for (size_t i = 0; rc == ERR_OK && i < REFERENCE_TABLES; i++) {
         bool has_rows;
 
