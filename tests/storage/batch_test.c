@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fault.h"
 #include "database.h"
 #include "storage/index.h"
 
@@ -51,37 +50,6 @@ static int64_t hw_of(struct source *source)
 
     source_get_position(source, &position);
     return position.hw;
-}
-
-/** Memory and database must hold the same: a second opening finds what the first has. */
-static void check_against_reopened(struct source *source)
-{
-    struct source *again;
-    struct storage *storage = database_open(&again);
-    struct arena *arena = arena_new(1 << 24);
-    struct source_status a, b;
-    struct why why;
-
-    source_get_status(source, &a);
-    source_get_status(again, &b);
-    cr_expect_eq(a.serial, b.serial);
-    cr_expect_eq(a.hw, b.hw);
-    cr_expect_eq(a.objects, b.objects, "%d and %d objects", (int)a.objects, (int)b.objects);
-    cr_expect_eq(index_next_id(source_index(source)), index_next_id(source_index(again)));
-    cr_expect(index_check(source_index(source), &why), "%s", why.text);
-    for (uint32_t id = 1; id < index_next_id(source_index(again)); id++) {
-        struct index_object ours, theirs;
-        enum err rc = index_get(source_index(source), id, arena, &ours);
-
-        cr_assert_eq(rc, index_get(source_index(again), id, arena, &theirs), "object_id %u", id);
-        if (rc == ERR_OK) {
-            cr_expect(str_eq(ours.text, theirs.text), "object_id %u", id);
-            cr_expect_eq(ours.info.sequence, theirs.info.sequence, "object_id %u", id);
-            cr_expect_eq(ours.info.timestamp, theirs.info.timestamp, "object_id %u", id);
-        }
-    }
-    arena_free(arena);
-    storage_free(storage);
 }
 
 Test(batch, add_change_delete_and_create_again)
@@ -365,8 +333,7 @@ Test(batch, a_commit_whose_answer_is_lost_is_looked_up)
     struct storage *storage = database_open(&source);
 
     cr_assert_eq(PLAY(source, 0, "+10 mntner: A-MNT;"), ERR_OK);
-    setenv("WHOISD_FAULT", "batch-after-commit=fail", 1);
-    fault_init();
+    database_arm("batch-after-commit", "fail");
     cr_expect_eq(PLAY(source, 0, "+11 mntner: B-MNT;"), ERR_OK);
     cr_expect_not_null(indexed_text(source, CLASS_MNTNER, "B-MNT"));
     cr_expect_eq(hw_of(source), 11);
@@ -392,12 +359,9 @@ ParameterizedTest(struct fault_case *c, batch, a_failing_statement_leaves_the_ol
 {
     struct source *source;
     struct storage *storage = database_open(&source);
-    char armed[64];
 
     cr_assert_eq(PLAY(source, 0, "+10 mntner: A-MNT;", "+11 mntner: B-MNT;"), ERR_OK);
-    snprintf(armed, sizeof(armed), "%s=fail", c->name);
-    setenv("WHOISD_FAULT", armed, 1);
-    fault_init();
+    database_arm(c->name, "fail");
     cr_expect_eq(PLAY(source, 0, "+12 mntner: A-MNT;remarks: 2;", "-13 mntner: B-MNT;",
                       "+14 mntner: C-MNT;"),
                  ERR_SQL);
@@ -408,6 +372,57 @@ ParameterizedTest(struct fault_case *c, batch, a_failing_statement_leaves_the_ol
     cr_expect_eq(PLAY(source, 0, "+12 mntner: A-MNT;remarks: 2;", "-13 mntner: B-MNT;",
                       "+14 mntner: C-MNT;"),
                  ERR_OK, "and again");
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
+static void play_to_be_killed(struct source *source, const void *context)
+{
+    (void)PLAY(source, 0, "+12 mntner: A-MNT;remarks: 2;", "-13 mntner: B-MNT;",
+               "+14 mntner: C-MNT;");
+}
+
+struct kill_case {
+    char name[32];
+    bool survives; /* The transaction took place. */
+};
+
+ParameterizedTestParameters(batch, a_kill_leaves_the_old_state_or_the_new)
+{
+    static struct kill_case cases[] = {
+        {"batch-begin",          false},
+        {"batch-lock",           false},
+        {"batch-position",       false},
+        {"batch-history",        false},
+        {"batch-serials-old",    false},
+        {"batch-last-update",    false},
+        {"batch-last-insert",    false},
+        {"batch-serials",        false},
+        {"batch-state",          false},
+        {"batch-before-commit",  false},
+        {"batch-after-commit",   true },
+        {"batch-before-publish", true },
+    };
+    return cr_make_param_array(struct kill_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct kill_case *c, batch, a_kill_leaves_the_old_state_or_the_new)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+
+    cr_assert_eq(PLAY(source, 0, "+10 mntner: A-MNT;", "+11 mntner: B-MNT;"), ERR_OK);
+    storage_free(storage);
+    database_kill_at(c->name, play_to_be_killed, NULL);
+    storage = database_open_when_free(&source);
+    cr_expect_eq(hw_of(source), c->survives ? 14 : 11);
+    cr_expect_eq(indexed_text(source, CLASS_MNTNER, "B-MNT") == NULL, c->survives);
+    cr_expect_eq(indexed_text(source, CLASS_MNTNER, "C-MNT") != NULL, c->survives);
+    /* The stream sends everything again; what is in is skipped. */
+    play_to_be_killed(source, NULL);
+    cr_expect_str_eq(database_list(SERIALS),
+                     "10/1/1/0/1 11/2/1/0/1 12/1/2/1/1 13/2/2/0/2 14/3/1/1/1");
+    cr_expect_str_eq(database_list(HISTORY), "1/1/A-MNT/mntner: A-MNT\n 2/1/B-MNT/mntner: B-MNT\n");
     check_against_reopened(source);
     storage_free(storage);
 }

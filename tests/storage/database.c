@@ -3,20 +3,23 @@
 #include <criterion/criterion.h>
 #include <criterion/hooks.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "storage/index.h"
 
 #define SCRIPT TOP_SRCDIR "/etc/private-mariadb.sh"
 
 static char dir[64];
 
-static void run(const char *verb)
+static void run_script(const char *verb)
 {
     char command[600];
 
@@ -62,7 +65,7 @@ ReportHook(PRE_ALL)(struct criterion_test_set *tests)
         perror(dir);
         return;
     }
-    run("start");
+    run_script("start");
     snprintf(command, sizeof(command), "%s env --dir %s", SCRIPT, dir);
     settings = popen(command, "r");
     while (settings != NULL && fgets(line, sizeof(line), settings) != NULL) {
@@ -77,7 +80,7 @@ ReportHook(POST_ALL)(struct criterion_global_stats *stats)
 {
     char command[100];
 
-    run("stop");
+    run_script("stop");
     snprintf(command, sizeof(command), "rm -rf %s", dir);
     if (system(command) != 0) {
         fprintf(stderr, "%s failed\n", command);
@@ -103,12 +106,23 @@ static const char *setting(const char *name)
     return value;
 }
 
+/** Names this test's databases; a child that the test makes has the same. */
+static int test_id(void)
+{
+    static int id;
+
+    if (id == 0) {
+        id = (int)getpid();
+    }
+    return id;
+}
+
 const struct jdbc_url *database_url(void)
 {
     static struct jdbc_url url;
 
     snprintf(url.socket, sizeof(url.socket), "%s", setting("db_socket"));
-    snprintf(url.database, sizeof(url.database), "test_mirror_%d_RIPE_GRS", (int)getpid());
+    snprintf(url.database, sizeof(url.database), "test_mirror_%d_RIPE_GRS", test_id());
     return &url;
 }
 
@@ -162,9 +176,9 @@ struct storage *database_storage(struct source **source_out)
     struct why why;
 
     snprintf(main_url, sizeof(main_url), "jdbc:mariadb://localhost/test_%d?localSocket=%s",
-             (int)getpid(), setting("db_socket"));
+             test_id(), setting("db_socket"));
     snprintf(base_url, sizeof(base_url), "jdbc:mariadb://localhost/test_mirror_%d?localSocket=%s",
-             (int)getpid(), setting("db_socket"));
+             test_id(), setting("db_socket"));
     storage = storage_new(&conf, &test_clock);
     *source_out = storage_add(storage, SOURCE_MIRROR, "RIPE-GRS", "RIPE", &why);
     cr_assert_not_null(*source_out, "%s", why.text);
@@ -262,4 +276,80 @@ const char *indexed_text(struct source *source, enum rpsl_class class, const cha
         return NULL;
     }
     return arena_strdup(results(), found.text).at;
+}
+
+/* --- faults --- */
+void database_arm(const char *fault, const char *how)
+{
+    char armed[64];
+
+    snprintf(armed, sizeof(armed), "%s=%s", fault, how);
+    setenv("WHOISD_FAULT", armed, 1);
+    fault_init();
+}
+
+void database_kill_at(const char *fault, void (*run)(struct source *source, const void *context),
+                      const void *context)
+{
+    pid_t child;
+    int status = 0;
+
+    (void)test_id();
+    child = fork();
+    if (child == 0) {
+        struct source *source;
+        struct why why;
+
+        (void)database_storage(&source);
+        if (source_open(source, &why) == ERR_OK) {
+            database_arm(fault, "kill");
+            run(source, context);
+        }
+        _exit(1);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "it was not killed at %s", fault);
+}
+
+struct storage *database_open_when_free(struct source **source_out)
+{
+    struct storage *storage = database_storage(source_out);
+    struct why why;
+    enum err rc;
+
+    while ((rc = source_open(*source_out, &why)) == ERR_BUSY) {
+    }
+    cr_assert_eq(rc, ERR_OK, "%s", why.text);
+    return storage;
+}
+
+/** Memory and database must hold the same: a second opening finds what the first has. */
+void check_against_reopened(struct source *source)
+{
+    struct source *again;
+    struct storage *storage = database_open(&again);
+    struct arena *arena = arena_new(1 << 24);
+    struct source_status a, b;
+    struct why why;
+
+    source_get_status(source, &a);
+    source_get_status(again, &b);
+    cr_expect_eq(a.serial, b.serial);
+    cr_expect_eq(a.hw, b.hw);
+    cr_expect_eq(a.objects, b.objects, "%d and %d objects", (int)a.objects, (int)b.objects);
+    cr_expect_eq(index_next_id(source_index(source)), index_next_id(source_index(again)));
+    cr_expect(index_check(source_index(source), &why), "%s", why.text);
+    for (uint32_t id = 1; id < index_next_id(source_index(again)); id++) {
+        struct index_object ours, theirs;
+        enum err rc = index_get(source_index(source), id, arena, &ours);
+
+        cr_assert_eq(rc, index_get(source_index(again), id, arena, &theirs), "object_id %u", id);
+        if (rc == ERR_OK) {
+            cr_expect(str_eq(ours.text, theirs.text), "object_id %u", id);
+            cr_expect_eq(ours.info.sequence, theirs.info.sequence, "object_id %u", id);
+            cr_expect_eq(ours.info.timestamp, theirs.info.timestamp, "object_id %u", id);
+        }
+    }
+    arena_free(arena);
+    storage_free(storage);
 }

@@ -28,6 +28,15 @@ void database_exec(const char *format, ...) PRINTF_LIKE(1, 2);
 void database_grant(const char *what, const char *user);
 /** The text of a live object by class and key as the index has it now, or NULL. */
 const char *indexed_text(struct source *source, enum rpsl_class class, const char *key);
+/** Memory and database must hold the same: a second opening finds what the first has. */
+void check_against_reopened(struct source *source);
+/** Arm a fault point in this process: "kill" or "fail". */
+void database_arm(const char *fault, const char *how);
+/** Open the test's source in a child and run something there that has to die at a fault point. */
+void database_kill_at(const char *fault, void (*run)(struct source *source, const void *context),
+                      const void *context);
+/** Open after such a death: the server may need a moment to notice it. */
+struct storage *database_open_when_free(struct source **source_out);
 /** Time that stands still, at 2026-11-22 12:00:00 UTC, unless a test moves it. */
 extern int64_t test_wall_ms;
 extern const struct clock test_clock;

@@ -2,14 +2,10 @@
  * either. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/fault.h"
 #include "database.h"
 #include "storage/index.h"
 
@@ -81,31 +77,6 @@ static void update(struct source *source, int64_t serial, bool is_delete, const 
                            : batch_add(batch, serial, str_from(text), &why),
                  ERR_OK, "%s", why.text);
     cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
-}
-
-static void check_against_reopened(struct source *source)
-{
-    struct source *again;
-    struct storage *storage = database_open(&again);
-    struct arena *arena = arena_new(1 << 24);
-    struct why why;
-
-    cr_expect_eq(status_of(source).serial, status_of(again).serial);
-    cr_expect_eq(status_of(source).hw, status_of(again).hw);
-    cr_expect_eq(status_of(source).objects, status_of(again).objects);
-    cr_expect(index_check(source_index(source), &why), "%s", why.text);
-    for (uint32_t id = 1; id < index_next_id(source_index(source)); id++) {
-        struct index_object ours, theirs;
-        enum err rc = index_get(source_index(source), id, arena, &ours);
-
-        cr_assert_eq(rc, index_get(source_index(again), id, arena, &theirs), "object_id %u", id);
-        if (rc == ERR_OK) {
-            cr_expect(str_eq(ours.text, theirs.text), "object_id %u", id);
-            cr_expect_eq(ours.info.sequence, theirs.info.sequence, "object_id %u", id);
-        }
-    }
-    arena_free(arena);
-    storage_free(storage);
 }
 
 #define IDS "SELECT CONCAT_WS('/', object_id, sequence_id, pkey) FROM last"
@@ -266,15 +237,6 @@ struct fault_case {
             {"load-after-commit", true},                                                           \
     }
 
-static void arm(const char *name, const char *how)
-{
-    char armed[64];
-
-    snprintf(armed, sizeof(armed), "%s=%s", name, how);
-    setenv("WHOISD_FAULT", armed, 1);
-    fault_init();
-}
-
 ParameterizedTestParameters(load, a_failure_is_undone)
 {
     static struct fault_case cases[] = FAULT_CASES;
@@ -288,14 +250,14 @@ ParameterizedTest(struct fault_case *c, load, a_failure_is_undone)
     struct load_report report;
     struct why why;
 
-    arm(c->name, "fail");
+    database_arm(c->name, "fail");
     cr_expect_eq(
         load(source, (struct load_options){.serial = 5}, TEXTS("mntner: A-MNT;"), &report, &why),
         c->survives ? ERR_OK : ERR_SQL, "%s", why.text);
     cr_expect_eq(status_of(source).state, c->survives ? SOURCE_READY : SOURCE_EMPTY);
     cr_expect_eq(database_number("SELECT COUNT(*) FROM last"), c->survives);
     check_against_reopened(source);
-    arm(c->name, "fail");
+    database_arm(c->name, "fail");
     cr_expect_eq(load(source, (struct load_options){.serial = 6},
                       TEXTS("mntner: A-MNT;remarks: 2;", "mntner: B-MNT;"), &report, &why),
                  c->survives ? ERR_OK : ERR_SQL, "%s", why.text);
@@ -308,54 +270,12 @@ ParameterizedTest(struct fault_case *c, load, a_failure_is_undone)
     storage_free(storage);
 }
 
-/** Run a load in another process that is killed at a fault point. */
-static void load_and_be_killed(const char *fault, const char *database, const char *const *texts)
+static void load_to_be_killed(struct source *source, const void *context)
 {
-    pid_t child = fork();
-    int status = 0;
-
-    if (child == 0) {
-        struct storage_conf conf = {
-            .grs_base_url = database,
-            .username = database_user(),
-            .password = database_password(),
-            .check_names = true,
-        };
-        struct storage *storage = storage_new(&conf, &test_clock);
-        struct load_report report;
-        struct why why;
-        struct source *source = storage_add(storage, SOURCE_MIRROR, "RIPE-GRS", "RIPE", &why);
-
-        if (source_open(source, &why) == ERR_OK) {
-            arm(fault, "kill");
-            (void)load(source, (struct load_options){.serial = 50}, texts, &report, &why);
-        }
-        _exit(1);
-    }
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "it was not killed at %s", fault);
-}
-
-static const char *base_url(void)
-{
-    static char url[400];
-
-    snprintf(url, sizeof(url), "jdbc:mariadb://localhost/test_mirror_%d?localSocket=%s",
-             (int)getpid(), database_url()->socket);
-    return url;
-}
-
-/** The killed process's connections may outlive it for a moment: their locks must be gone. */
-static struct storage *reopen_when_free(struct source **source)
-{
-    struct storage *storage = database_storage(source);
+    struct load_report report;
     struct why why;
-    enum err rc;
 
-    while ((rc = source_open(*source, &why)) == ERR_BUSY) {
-    }
-    cr_assert_eq(rc, ERR_OK, "%s", why.text);
-    return storage;
+    (void)load(source, (struct load_options){.serial = 50}, context, &report, &why);
 }
 
 ParameterizedTestParameters(load, a_kill_leaves_the_old_state_or_the_new)
@@ -370,8 +290,8 @@ ParameterizedTest(struct fault_case *c, load, a_kill_leaves_the_old_state_or_the
     struct storage *storage;
     struct load_report report;
 
-    load_and_be_killed(c->name, base_url(), TEXTS("mntner: A-MNT;", "mntner: B-MNT;"));
-    storage = reopen_when_free(&source);
+    database_kill_at(c->name, load_to_be_killed, TEXTS("mntner: A-MNT;", "mntner: B-MNT;"));
+    storage = database_open_when_free(&source);
     cr_expect_eq(status_of(source).state, c->survives ? SOURCE_READY : SOURCE_EMPTY);
     cr_expect_eq(status_of(source).objects, c->survives ? 2 : 0);
     cr_expect_eq(database_number("SELECT COUNT(*) FROM last"), c->survives ? 2 : 0);
@@ -382,8 +302,9 @@ ParameterizedTest(struct fault_case *c, load, a_kill_leaves_the_old_state_or_the
     }
     storage_free(storage);
 
-    load_and_be_killed(c->name, base_url(), TEXTS("mntner: B-MNT;remarks: 2;", "mntner: C-MNT;"));
-    storage = reopen_when_free(&source);
+    database_kill_at(c->name, load_to_be_killed,
+                     TEXTS("mntner: B-MNT;remarks: 2;", "mntner: C-MNT;"));
+    storage = database_open_when_free(&source);
     cr_expect_eq(status_of(source).objects, 2);
     cr_expect_eq(indexed_text(source, CLASS_MNTNER, "C-MNT") != NULL, c->survives);
     cr_expect_eq(indexed_text(source, CLASS_MNTNER, "A-MNT") != NULL, !c->survives);
