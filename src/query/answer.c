@@ -9,6 +9,7 @@
  */
 #include "query/answer.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -73,7 +74,8 @@ enum err answer_read(struct answer *answer, struct answer_tools *tools, struct s
     bool is_converted;
     enum err rc;
 
-    memset(answer, 0, sizeof(*answer));
+    memset(answer, 0, offsetof(struct answer, query));
+    answer->query.text = STR("");
     answer->tools = tools;
     answer->arena = arena;
     answer->is_trusted = is_trusted;
@@ -266,6 +268,7 @@ static enum err begin_search(struct answer *answer)
         .view = {answer->tools->reader, snap, answer->tools->scratch},
         .query = &answer->query,
         .key = &answer->key,
+        .classes = answer->verdict.candidates,
         .is_trusted = answer->is_trusted,
         .arena = answer->arena,
     };
@@ -275,7 +278,7 @@ static enum err begin_search(struct answer *answer)
         .filters_email = filters_email(answer),
         .is_short = query_has(&answer->query, QF(BRIEF)),
     };
-    answer->candidates = search_candidates(&answer->query, &answer->key);
+    answer->candidates = answer->verdict.candidates;
     return search_begin(&answer->search);
 }
 
@@ -331,10 +334,8 @@ static enum err step_class(struct answer *answer)
     }
     answer->stage = STAGE_OBJECT;
     if (query_has(&answer->query, QF(INVERSE))) {
-        uint32_t classes = answer->candidates;
-
         answer->candidates = 0;
-        return search_inverse(&answer->search, classes, &answer->ids);
+        return search_inverse(&answer->search, &answer->ids);
     }
     class = (enum rpsl_class)__builtin_ctz(answer->candidates);
     answer->candidates &= answer->candidates - 1;

@@ -32,9 +32,6 @@ struct answer {
     struct arena *arena; /**< Everything of this answer but its texts. */
 
     /* From answer_read(). */
-    struct query query;
-    struct search_key key;
-    struct verdict verdict;
     bool is_valid; /**< False: it will be answered by its complaints. */
     bool is_trusted;
 
@@ -45,15 +42,20 @@ struct answer {
 
     /* Private. */
     int stage;
-    struct printer printer;
     struct answer_part *parts;
     size_t part_count, part; /* The next one. */
-    struct search search;
     bool is_held, hides_no_entries;
     uint32_t candidates; /* Classes, or the rest of them. */
     struct id_list ids, related, shown_related;
     size_t id, related_id;
+    struct search search;
+    struct printer printer;
     struct arena_mark source_mark;
+    struct verdict verdict;
+
+    /* Not cleared for each answer: set by answer_read(), the key only when is_valid. */
+    struct query query; /**< Whether the query is_valid or not. */
+    struct search_key key;
 };
 
 /**

@@ -12,13 +12,15 @@ static void complain(struct query *query, enum message message)
 /* A flag that takes one value, given twice. */
 static bool is_used_twice(const struct query *query, enum query_flag flag)
 {
-    return query->values[flag].short_uses + query->values[flag].long_uses > 1;
+    struct flag_value value = query_value(query, flag);
+
+    return value.short_uses + value.long_uses > 1;
 }
 
 static void complain_of_repetition(struct query *query, enum query_flag flag, struct arena *arena)
 {
     const struct flag_info *info = &flag_infos[flag];
-    bool names_short = info->name[0] == '\0' || query->values[flag].short_uses > 1;
+    bool names_short = info->name[0] == '\0' || query_value(query, flag).short_uses > 1;
 
     query_complain(query, MSG_FLAG_TWICE,
                    names_short ? arena_printf(arena, "-%c", info->letter)
@@ -44,7 +46,7 @@ static void check_ip_flags(struct query *query, const struct search_key *key, st
 /* `-V tag` or `-V tag,IP`. */
 static void check_client(struct query *query, struct arena *arena)
 {
-    struct str rest = query->values[FLAG_CLIENT].text, tag, address, more;
+    struct str rest = query_value(query, FLAG_CLIENT).text, tag, address, more;
     struct ip_range range;
 
     if (!query_has(query, QF(CLIENT))) {
@@ -116,7 +118,7 @@ static void check_combinations(struct query *query, struct arena *arena)
 
 /* --- the key --- */
 
-static void check_key(struct query *query, const struct search_key *key)
+static void check_key(struct query *query, const struct search_key *key, uint32_t candidates)
 {
     bool needs_key =
         !query_has(query, QF_INFO) && !query_is_help(query) && !query_is_only_persistent(query);
@@ -127,17 +129,17 @@ static void check_key(struct query *query, const struct search_key *key)
     if (key->value.len == 0) {
         complain(query, MSG_NO_KEY);
     }
-    if (!query_has(query, QF(INVERSE)) && search_candidates(query, key) == 0) {
+    if (!query_has(query, QF(INVERSE)) && candidates == 0) {
         complain(query, MSG_BAD_KEY);
     }
 }
 
-static void check_versions(struct query *query, const struct search_key *key)
+static void check_versions(struct query *query, uint32_t candidates)
 {
     uint32_t personal = CLASS_BIT(CLASS_PERSON) | CLASS_BIT(CLASS_ROLE);
 
     if (query_has(query, QF(LIST_VERSIONS) | QF(SHOW_VERSION)) &&
-        (query->classes & personal & search_candidates(query, key)) != 0) {
+        (query->classes & personal & candidates) != 0) {
         complain(query, MSG_NO_PERSON_VERSIONS);
     }
 }
@@ -170,7 +172,7 @@ static bool is_charset_name(struct str name)
 
 static void check_charset(struct query *query, struct arena *arena, struct verdict *out)
 {
-    struct str name = query->values[FLAG_CHARSET].text;
+    struct str name = query_value(query, FLAG_CHARSET).text;
 
     out->charset = CHARSET_LATIN1;
     if (!query_has(query, QF(CHARSET))) {
@@ -201,7 +203,7 @@ static void check_info(struct query *query, struct arena *arena)
 bool query_check(struct query *query, const struct search_key *key, bool is_trusted,
                  struct arena *arena, struct verdict *out)
 {
-    *out = (struct verdict){0};
+    *out = (struct verdict){.candidates = search_candidates(query, key)};
     check_ip_flags(query, key, out);
     check_client(query, arena);
     if (query_has(query, QF(ABUSE_CONTACT)) && !key->has_ip &&
@@ -209,8 +211,8 @@ bool query_check(struct query *query, const struct search_key *key, bool is_trus
         complain(query, MSG_BAD_OPTION);
     }
     check_combinations(query, arena);
-    check_key(query, key);
-    check_versions(query, key);
+    check_key(query, key, out->candidates);
+    check_versions(query, out->candidates);
     check_inverse(query, key, is_trusted);
     if (query->complaint_count == 0) {
         check_charset(query, arena, out);

@@ -11,6 +11,7 @@ struct verdict {
     bool has_useless_ip_flag; /**< Warn (902), then answer. */
     bool must_close;          /**< The mistake is one that ends the connection. */
     enum charset charset;     /**< Of the objects in the answer. */
+    uint32_t candidates;      /**< search_candidates() of the query. */
 };
 
 /**

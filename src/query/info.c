@@ -78,7 +78,7 @@ static void print_sources(const struct settings *settings, struct buf *out)
 static void print_question(const struct settings *settings, const struct query *query,
                            struct buf *out)
 {
-    struct str word = query->values[FLAG_INFO].text;
+    struct str word = query_value(query, FLAG_INFO).text;
 
     if (query_has(query, QF(VERSION)) || str_eq_nocase(word, STR("version"))) {
         message_print(out, MSG_VERSION, ARGS(str_from(SERVER_VERSION)));
@@ -189,7 +189,7 @@ bool info_is_asked(const struct query *query)
 void info_print(const struct settings *settings, const struct query *query, struct buf *out)
 {
     bool is_template = query_has(query, QF(TEMPLATE));
-    struct str name = query->values[is_template ? FLAG_TEMPLATE : FLAG_VERBOSE].text;
+    struct str name = query_value(query, is_template ? FLAG_TEMPLATE : FLAG_VERBOSE).text;
     enum rpsl_class class;
 
     if (query_is_help(query)) {

@@ -69,7 +69,8 @@ enum {
     KIND_AT = 128,
     KIND_BLANK = 256,
     KIND_OTHER = 512,
-    KIND_ANY = 1023,
+    KIND_TAB = 1024, /* White space that becomes a blank. */
+    KIND_ANY = 2047,
 };
 
 /* Of each ASCII character; those left out (0) and all others are KIND_OTHER. */
@@ -84,8 +85,8 @@ static const uint16_t ascii_kinds[128] = {
     ['/'] = KIND_SLASH,
     ['@'] = KIND_AT,
     [' '] = KIND_BLANK,
-    ['\t'] = KIND_BLANK,
-    ['\r'] = KIND_BLANK,
+    ['\t'] = KIND_TAB,
+    ['\r'] = KIND_TAB,
 };
 
 static unsigned kinds_of(struct str text)
@@ -118,11 +119,11 @@ static const struct syntax syntaxes[] = {
     {KEY_TEST_NETNAME,      KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, 0, NULL, false, NULL},
     {KEY_TEST_NIC_HDL,      KIND_LETTER | KIND_DIGIT | KIND_DASH, 0, NULL, false, NULL},
     {KEY_TEST_AUT_NUM,      KIND_LETTER | KIND_DIGIT, KIND_LETTER | KIND_DIGIT, "as", true, "AS[0-9]+"},
-    {KEY_TEST_AS_SET,       KIND_ANY, KIND_DASH, "as-", false, "(^|.*:)AS-[A-Z0-9_-]*(:.*|$)"},
-    {KEY_TEST_ROUTE_SET,    KIND_ANY, KIND_DASH, "rs-", false, "(^|.*:)RS-" SET_SYNTAX},
-    {KEY_TEST_RTR_SET,      KIND_ANY, KIND_DASH, "rtrs-", false, "(^|.*:)RTRS-" SET_SYNTAX},
-    {KEY_TEST_FILTER_SET,   KIND_ANY, KIND_DASH, "fltr-", false, "(^|.*:)FLTR-" SET_SYNTAX},
-    {KEY_TEST_PEERING_SET,  KIND_ANY, KIND_DASH, "prng-", false, "(^|.*:)PRNG-" SET_SYNTAX},
+    {KEY_TEST_AS_SET,       KIND_ANY, KIND_LETTER | KIND_DASH, "as-", false, "(^|.*:)AS-[A-Z0-9_-]*(:.*|$)"},
+    {KEY_TEST_ROUTE_SET,    KIND_ANY, KIND_LETTER | KIND_DASH, "rs-", false, "(^|.*:)RS-" SET_SYNTAX},
+    {KEY_TEST_RTR_SET,      KIND_ANY, KIND_LETTER | KIND_DASH, "rtrs-", false, "(^|.*:)RTRS-" SET_SYNTAX},
+    {KEY_TEST_FILTER_SET,   KIND_ANY, KIND_LETTER | KIND_DASH, "fltr-", false, "(^|.*:)FLTR-" SET_SYNTAX},
+    {KEY_TEST_PEERING_SET,  KIND_ANY, KIND_LETTER | KIND_DASH, "prng-", false, "(^|.*:)PRNG-" SET_SYNTAX},
     {KEY_TEST_HOST,         KIND_LETTER | KIND_DIGIT | KIND_SLASH | KIND_DASH | KIND_DOT, 0, NULL, false,
                             "[A-Z0-9/-]*(\\.[A-Z0-9-]+)*\\.?"},
     {KEY_TEST_POEM,         KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, "poem-", true,
@@ -225,36 +226,24 @@ static bool matches(struct key_matcher *matcher, size_t i, struct str text, unsi
 
 /* --- forms --- */
 
-/* Runs of whitespace become one blank; the text has none at its ends. */
+/* Runs of white space become one blank. Key words are joined by single blanks, so only tabs and CRs
+ * make runs. */
 static enum err clean(struct str text, struct arena *arena, struct str *out)
 {
-    bool is_clean = true;
+    char *copy = arena_alloc(arena, text.len);
     size_t len = 0;
-    char *copy;
 
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-
-        if (c == '\t' || c == '\r' || c == '\n' || (c == ' ' && text.at[i - 1] == ' ')) {
-            is_clean = false;
-        }
-    }
-    *out = text;
-    if (is_clean) {
-        return ERR_OK;
-    }
-    copy = arena_alloc(arena, text.len);
     if (copy == NULL) {
         return ERR_LIMIT;
     }
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i] == '\t' || text.at[i] == '\r' || text.at[i] == '\n' ? ' ' : text.at[i];
+        char c = text.at[i] == '\t' || text.at[i] == '\r' ? ' ' : text.at[i];
 
         if (c != ' ' || (len > 0 && copy[len - 1] != ' ')) {
             copy[len++] = c;
         }
     }
-    *out = str_trim((struct str){copy, len});
+    *out = str_trim_right((struct str){copy, len});
     return ERR_OK;
 }
 
@@ -361,11 +350,14 @@ enum err search_key_read(struct key_matcher *matcher, struct str text, bool with
     unsigned kinds;
     enum err rc;
 
-    *out = (struct search_key){0};
-    if ((rc = clean(text, arena, &out->value)) != ERR_OK) {
-        return rc;
+    *out = (struct search_key){.value = text};
+    kinds = kinds_of(text);
+    if ((kinds & KIND_TAB) != 0) {
+        if ((rc = clean(text, arena, &out->value)) != ERR_OK) {
+            return rc;
+        }
+        kinds = kinds_of(out->value);
     }
-    kinds = kinds_of(out->value);
     if ((rc = read_forms(out, kinds, arena)) != ERR_OK) {
         return rc;
     }

@@ -9,7 +9,12 @@
 
 static bool is_plain(struct str line)
 {
+    bool is_printable = true;
+
     for (size_t i = 0; i < line.len; i++) {
+        is_printable &= (unsigned char)(line.at[i] - ' ') < 0x7F - ' ';
+    }
+    for (size_t i = 0; i < line.len && !is_printable; i++) {
         unsigned char c = (unsigned char)line.at[i];
 
         if (c >= 0x7F || (c < 0x20 && c != '\t' && c != '\r')) {

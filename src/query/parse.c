@@ -9,6 +9,7 @@
  */
 #include "query/parse.h"
 
+#include <stddef.h>
 #include <string.h>
 
 const struct flag_info flag_infos[FLAG_COUNT] = {
@@ -120,17 +121,23 @@ struct str query_flag_spelling(enum query_flag flag, struct arena *arena)
 
 static enum err cut_tokens(struct parser *parser)
 {
-    struct str rest = parser->query->text, token;
-    size_t most = rest.len / 2 + 1;
+    struct tokens *tokens = &parser->tokens;
+    const char *at = parser->query->text.at, *end = at + parser->query->text.len;
 
-    parser->tokens.at = arena_alloc(parser->arena, most * sizeof(struct str));
-    if (parser->tokens.at == NULL) {
+    tokens->at = arena_alloc(parser->arena, (parser->query->text.len / 2 + 1) * sizeof(struct str));
+    if (tokens->at == NULL) {
         return ERR_LIMIT;
     }
-    while (str_split(&rest, ' ', &token)) {
-        if (token.len > 0) {
-            parser->tokens.at[parser->tokens.count++] = token;
+    while (at < end) {
+        const char *begin = at;
+
+        while (at < end && *at != ' ') {
+            at++;
         }
+        if (at > begin) {
+            tokens->at[tokens->count++] = (struct str){begin, (size_t)(at - begin)};
+        }
+        at++;
     }
     return ERR_OK;
 }
@@ -178,6 +185,7 @@ static enum err take_flag(struct parser *parser, enum query_flag flag, bool is_s
     struct flag_value *value = &query->values[flag];
     struct str argument = glued;
 
+    *value = query_value(query, flag);
     query->flags |= UINT64_C(1) << flag;
     query->option_uses++;
     if (flag_infos[flag].argument == FLAG_BARE) {
@@ -419,7 +427,8 @@ enum err query_parse(struct str text, struct arena *arena, struct query *out)
     uint64_t modes;
     enum err rc;
 
-    *out = (struct query){.text = text};
+    memset(out, 0, offsetof(struct query, complaints));
+    out->text = text;
     if ((rc = cut_tokens(&parser)) != ERR_OK || (rc = read_tokens(&parser)) != ERR_OK ||
         (rc = read_types(&parser)) != ERR_OK || (rc = read_attributes(&parser)) != ERR_OK ||
         (rc = read_sources(&parser)) != ERR_OK) {

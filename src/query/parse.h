@@ -33,10 +33,11 @@ struct query {
     size_t inverse_count;
     struct str *sources; /**< -s: upper case, without doubles, in order. */
     size_t source_count;
-    struct flag_value values[FLAG_COUNT];
     bool is_converted; /**< line_decode() had to change something. */
-    struct complaint complaints[MAX_COMPLAINTS];
     size_t complaint_count;
+    /* Not cleared for each query: only what the members above announce is there. */
+    struct complaint complaints[MAX_COMPLAINTS];
+    struct flag_value values[FLAG_COUNT]; /**< Of the flags that are set; see query_value(). */
 };
 
 #define CLASS_BIT(class) (UINT32_C(1) << (class))
@@ -46,6 +47,12 @@ struct query {
 static inline bool query_has(const struct query *query, uint64_t flags)
 {
     return (query->flags & flags) != 0;
+}
+
+/** What a flag with FLAG_ONCE got; all empty when it was not given. */
+static inline struct flag_value query_value(const struct query *query, enum query_flag flag)
+{
+    return query_has(query, UINT64_C(1) << flag) ? query->values[flag] : (struct flag_value){0};
 }
 
 /**

@@ -279,10 +279,32 @@ static bool is_sorted_by_key(enum rpsl_class class)
     return search_range_kind(class, false) == RANGE_NONE;
 }
 
+/* Classes whose objects were found by value, and not only by key or range, which the index
+ * verified. */
+static uint32_t find_verified_classes(const struct search *search)
+{
+    uint32_t classes = 0;
+
+    for (size_t i = 0; i < lookup_count; i++) {
+        const struct lookup *lookup = &lookups[i];
+
+        if ((lookup->test & search->key->tests) != 0 &&
+            (lookup->how == SEARCH_NETNAME || lookup->how == SEARCH_WORDS ||
+             lookup->how == SEARCH_EMAIL)) {
+            classes |= CLASS_BIT(lookup->class);
+        }
+    }
+    return classes & search->classes;
+}
+
 enum err search_begin(struct search *search)
 {
-    search->folded = rpsl_fold(search->key->value, search->arena);
-    return search->folded.at == NULL ? ERR_LIMIT : ERR_OK;
+    search->verified_classes = find_verified_classes(search);
+    if (search->verified_classes != 0 || query_has(search->query, QF(INVERSE))) {
+        search->folded = rpsl_fold(search->key->value, search->arena);
+        return search->folded.at == NULL ? ERR_LIMIT : ERR_OK;
+    }
+    return ERR_OK;
 }
 
 enum err search_class(struct search *search, enum rpsl_class class, struct id_list *out)

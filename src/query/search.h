@@ -22,6 +22,7 @@ struct search {
     struct view view;
     const struct query *query;
     const struct search_key *key;
+    uint32_t classes; /**< CLASS_BIT()s of what may be returned. */
     bool is_trusted;
     struct arena *arena; /**< For lists; kept until the answer of this source ends. */
 
@@ -29,6 +30,7 @@ struct search {
     struct wanted_value *wanted; /**< -i: any of them. Forward: the words of a name, all of them. */
     size_t wanted_count;
     struct str folded;                       /**< The key, folded. */
+    uint32_t verified_classes;               /**< Those whose objects are looked at again. */
     struct id_list worded, mailed, netnamed; /**< Ids of all classes by words, e-mail, netname. */
     bool has_words, has_mails, has_netnames;
     uint32_t canonical_class; /**< Whose canonical key was made last, + 1; 0: none. */
@@ -50,7 +52,7 @@ enum err search_class(struct search *search, enum rpsl_class class, struct id_li
 bool search_is_inverse(enum rpsl_attr_id attr, bool is_trusted);
 /** Ids of all objects that hold the key in one of the attributes of -i, in order. As
  * search_class(). */
-enum err search_inverse(struct search *search, uint32_t classes, struct id_list *out) MUST_CHECK;
+enum err search_inverse(struct search *search, struct id_list *out) MUST_CHECK;
 
 /** Put the routes that share the prefix of ids[i] in order of origin; call before ids[i] is used.
  */

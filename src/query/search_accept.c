@@ -119,20 +119,6 @@ static enum err is_forward_hit(struct search *search, struct item *item,
     return rc;
 }
 
-/* Whether the class's objects were found by value, and not only by key or range, which the index
- * verified. */
-static bool needs_verifying(const struct search *search, enum rpsl_class class)
-{
-    for (size_t i = 0; i < lookup_count; i++) {
-        if (lookups[i].class == class && (lookups[i].test & search->key->tests) != 0 &&
-            (lookups[i].how == SEARCH_NETNAME || lookups[i].how == SEARCH_WORDS ||
-             lookups[i].how == SEARCH_EMAIL)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum err check_origin(struct search *search, struct item *item)
 {
     enum err rc = item_parse(&search->view, item);
@@ -159,7 +145,7 @@ enum err search_accepts(struct search *search, struct item *item)
         (item->info.class == CLASS_ROUTE || item->info.class == CLASS_ROUTE6)) {
         return check_origin(search, item);
     }
-    if (!is_inverse && !needs_verifying(search, item->info.class)) {
+    if (!is_inverse && (search->verified_classes & CLASS_BIT(item->info.class)) == 0) {
         return ERR_OK;
     }
     if ((rc = item_parse(&search->view, item)) != ERR_OK ||

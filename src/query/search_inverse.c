@@ -184,8 +184,9 @@ static enum err find_contacts(struct search *search, struct id_list *out)
     return rc;
 }
 
-static void keep_classes(const struct search *search, uint32_t classes, struct id_list *list)
+static void keep_classes(const struct search *search, struct id_list *list)
 {
+    uint32_t classes = search->classes;
     size_t kept = 0;
 
     for (size_t i = 0; i < list->count && classes != ALL_CLASSES; i++) {
@@ -199,7 +200,7 @@ static void keep_classes(const struct search *search, uint32_t classes, struct i
     list->count = classes != ALL_CLASSES ? kept : list->count;
 }
 
-enum err search_inverse(struct search *search, uint32_t classes, struct id_list *out)
+enum err search_inverse(struct search *search, struct id_list *out)
 {
     const struct query *query = search->query;
     enum err rc = ERR_OK;
@@ -211,7 +212,7 @@ enum err search_inverse(struct search *search, uint32_t classes, struct id_list 
     if (rc != ERR_OK) {
         return rc;
     }
-    keep_classes(search, classes, out);
+    keep_classes(search, out);
     if (out->count > 1) {
         rc = snapshot_sort(search->view.reader, search->view.snap, out, search->arena);
     }
