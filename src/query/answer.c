@@ -105,12 +105,13 @@ enum err answer_read(struct answer *answer, struct answer_tools *tools, struct s
 
 /* --- sources --- */
 
+/* @param name  Copied: settings may change while the answer goes on, its sources may not. */
 static void add_part(struct answer *answer, struct str name)
 {
     const struct query_source *source = settings_source(settings_of(answer), name);
     struct answer_part *part = &answer->parts[answer->part_count++];
 
-    *part = (struct answer_part){name, source, false};
+    *part = (struct answer_part){arena_strdup(answer->arena, name), source, false};
     for (struct answer_part *other = answer->parts; other < part && source != NULL; other++) {
         part->is_merged |= other->source == source;
     }

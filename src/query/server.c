@@ -193,14 +193,18 @@ enum err query_server_new(const struct query_conf *conf, const struct query_sour
     }
     sem_init(&server->configured, 0, 0);
     server->conf = *conf;
-    rc = settings_new(conf, sources, source_count, &server->settings, why);
+    if (source_count > MAX_SOURCES) {
+        query_server_free(server);
+        return why_set(why, ERR_SYNTAX, "more than %d sources", MAX_SOURCES);
+    }
+    memcpy(server->sources, sources, source_count * sizeof(*sources));
+    server->source_count = source_count;
+    rc = settings_new(conf, server->sources, source_count, &server->settings, why);
     if (rc != ERR_OK) {
         query_server_free(server);
         return rc;
     }
     server->settings->stale_since_ms = server->stale_since_ms;
-    memcpy(server->sources, sources, source_count * sizeof(*sources));
-    server->source_count = source_count;
     server->limits = net_limits_new(conf->connections_total, conf->connections_per_address);
     server->worker_count = thread_count(conf);
     server->workers = calloc(server->worker_count, sizeof(*server->workers));

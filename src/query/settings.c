@@ -78,15 +78,15 @@ static size_t strings_size(const struct query_conf *conf)
 static enum err take_sources(struct settings *settings, const struct query_conf *conf,
                              const struct query_source *sources, size_t count, struct why *why)
 {
-    if (count > MAX_SOURCES || conf->additional.count > MAX_SOURCES) {
-        return why_set(why, ERR_SYNTAX, "more than %d sources", MAX_SOURCES);
+    if (conf->additional.count > MAX_SOURCES) {
+        return why_set(why, ERR_SYNTAX, "whois.additional.sources: more than %d", MAX_SOURCES);
     }
     for (size_t i = 0; i < count; i++) {
-        settings->sources[i] = sources[i];
         if (sources[i].is_main) {
-            settings->main = &settings->sources[i];
+            settings->main = &sources[i];
         }
     }
+    settings->sources = sources;
     settings->source_count = count;
     settings->main_name = keep(settings, conf->main_source, true);
     settings->nonauth_name = keep(settings, conf->nonauth_source, true);

@@ -12,7 +12,7 @@
 #define MAX_SOURCES 64
 
 struct settings {
-    struct query_source sources[MAX_SOURCES]; /**< In the order of `-q sources`. */
+    const struct query_source *sources; /**< In the order of `-q sources`; borrowed. */
     size_t source_count;
     const struct query_source *main; /**< NULL: there is none. */
     struct str main_name;            /**< Of whois.source; "" only when there is none. */
@@ -37,7 +37,10 @@ struct settings {
 
 #define SERVER_VERSION PACKAGE_VERSION
 
-/** @return ERR_OK; ERR_SYNTAX with why. Everything is copied, sources' names aside. */
+/**
+ * @param sources  Borrowed: they outlive all settings, so that an answer may hold on to its source.
+ * @return ERR_OK; ERR_SYNTAX with why. Texts of conf are copied.
+ */
 enum err settings_new(const struct query_conf *conf, const struct query_source *sources,
                       size_t source_count, struct settings **out, struct why *why) MUST_CHECK;
 void settings_free(struct settings *settings); /* NULL is fine. */

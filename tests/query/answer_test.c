@@ -21,7 +21,7 @@ static enum query_source_state state(void *context, int *percent)
     return mirror_state;
 }
 
-static void make_settings(bool is_loaded)
+static void make_settings(void)
 {
     static const char *trusted[] = {"127.0.0.1"};
     struct query_conf conf = {
@@ -33,17 +33,20 @@ static void make_settings(bool is_loaded)
         .terms_url = "http://terms/",
         .enduser_maintainers = "RIPE-NCC-END-MNT",
     };
-    struct query_source sources[] = {
+    static struct query_source sources[2];
+    const struct query_source filled[] = {
         {.name = "RIPE",  .upstream = "RIPE", .is_main = true,       .index = index_main},
         {.name = "X-GRS", .upstream = "RIPE", .index = index_mirror, .state = state     },
     };
     struct why why;
 
+    memcpy(sources, filled, sizeof(filled));
     cr_assert_eq(settings_new(&conf, sources, 2, &settings, &why), ERR_OK, "%s", why.text);
-    if (is_loaded) {
-        fixture_load(index_main, STR(small_registry));
-        fixture_load(index_mirror, STR(small_registry));
-    }
+    tools.settings = settings;
+}
+
+static void make_tools(void)
+{
     tools = (struct answer_tools){
         .settings = settings,
         .reader = reader_new(),
@@ -61,7 +64,10 @@ static void setup(void)
     index_main = index_new("RIPE");
     index_mirror = index_new("X-GRS");
     mirror_state = QUERY_SOURCE_READY;
-    make_settings(true);
+    fixture_load(index_main, STR(small_registry));
+    fixture_load(index_mirror, STR(small_registry));
+    make_settings();
+    make_tools();
 }
 
 static void setup_empty(void)
@@ -69,7 +75,8 @@ static void setup_empty(void)
     arena = arena_new(1 << 20);
     index_main = index_new("RIPE");
     index_mirror = index_new("X-GRS");
-    make_settings(false);
+    make_settings();
+    make_tools();
 }
 
 static void teardown(void)
@@ -310,6 +317,26 @@ Test(answer, is_taken_from_one_snapshot)
     ask_between("-B -M 10/8", move_org);
     cr_expect_str_eq(printed.at, before);
     cr_expect_str_neq(ask("-B -M 10/8"), before);
+    free(before);
+}
+
+static struct settings *old_settings;
+
+static void change_settings(int step)
+{
+    if (step == 3) {
+        old_settings = settings;
+        make_settings();
+        settings_free(old_settings);
+    }
+}
+
+Test(answer, goes_on_when_the_settings_change)
+{
+    char *before = strdup(ask("-B -M 10/8"));
+
+    ask_between("-B -M 10/8", change_settings);
+    cr_expect_str_eq(printed.at, before);
     free(before);
 }
 

@@ -5,9 +5,13 @@
 
 static struct buf ask(const char *line)
 {
+    static const struct query_source sources[] = {
+        {.name = "RIPE", .is_main = true},
+        {.name = "APNIC-GRS"             }
+    };
     static struct settings settings = {
         .source_count = 2,
-        .sources = {{.name = "RIPE", .is_main = true}, {.name = "APNIC-GRS"}},
+        .sources = sources,
         .nonauth_name = STR_INIT("RIPE-NONAUTH"),
     };
     struct arena *arena = arena_new(65536);
