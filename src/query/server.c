@@ -35,8 +35,7 @@ struct server_worker {
 
 struct query_server {
     struct settings *settings, *next_settings;
-    struct query_conf
-        conf; /* For listening; its strings are only read before query_server_new() returns. */
+    struct query_conf conf; /* For query_server_new() and query_server_listen(). */
     struct query_source sources[MAX_SOURCES];
     size_t source_count;
     struct server_worker *workers;

@@ -6,6 +6,8 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,6 +23,8 @@
     "% This query was served by the test Query Service version " PACKAGE_VERSION " (HERE)\n\n"
 #define ANSWER                                                                                     \
     "person:         Alice Example\nnic-hdl:        AB1-RIPE\nsource:         RIPE\n\n" SERVED "\n"
+
+#define LONG_ROUTES 100
 
 static const char *loopback[] = {"127.0.0.1"};
 static struct index *registry;
@@ -168,6 +172,54 @@ Test(server, finishes_answers_and_closes_idle_sessions_when_it_stops)
     hear(fd, BANNER SERVED "\n" BANNER);
     query_server_stop(server, 5);
     hear_close(fd);
+}
+
+static void *stop_server(void *unused)
+{
+    query_server_stop(server, 20);
+    return NULL;
+}
+
+/* Routes of 100 KB each: far more than sockets buffer. */
+static void add_long_routes(void)
+{
+    struct buf text = {0};
+
+    for (int i = 0; i < LONG_ROUTES; i++) {
+        buf_printf(&text, "ADD %d\n\nroute: 10.9.%d.0/24\norigin: AS1\n", i + 1, i);
+        for (int line = 0; line < 1000; line++) {
+            buf_printf(&text, "remarks: %0100d\n", line);
+        }
+        buf_add_str(&text, STR("source: RIPE\n\n"));
+    }
+    fixture_apply(registry, buf_str(&text));
+    buf_free(&text);
+}
+
+Test(server, finishes_a_long_answer_when_it_stops)
+{
+    size_t len = 0, routes = 0;
+    char *got = malloc(LONG_ROUTES * 200000);
+    pthread_t stopper;
+    ssize_t count;
+    int fd = dial();
+
+    add_long_routes();
+    say(fd, "-k\n-rBG -T route -M 10.9.0.0/16\n");
+    len = (size_t)recv(fd, got, 1000, MSG_WAITALL);
+    pthread_create(&stopper, NULL, stop_server, NULL);
+    while ((count = recv(fd, got + len, LONG_ROUTES * 200000 - len - 1, 0)) > 0) {
+        len += (size_t)count;
+    }
+    pthread_join(stopper, NULL);
+    got[len] = '\0';
+    for (const char *at = got; (at = strstr(at, "\nroute:")) != NULL; at++) {
+        routes++;
+    }
+    cr_expect_eq(routes, LONG_ROUTES);
+    cr_expect(str_ends_nocase((struct str){got, len}, STR(SERVED "\n")));
+    free(got);
+    close(fd);
 }
 
 Test(server, shows_a_new_banner_after_a_reconfiguration)
