@@ -60,7 +60,7 @@ struct fill {
     struct chunk *chunk; /* Being filled. */
 
     pthread_t thread;
-    bool is_running;
+    bool is_running, is_marked; /* loading = 1 stands in the database. */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct chunk *full, **full_tail, *empty; /* Under mutex. */
@@ -389,12 +389,13 @@ static enum err prepare_tables(struct load *load, struct why *why)
     if (rc == ERR_OK && found.is_loading) {
         rc = sql_exec(sql, why, "TRUNCATE TABLE last");
     }
-    if (rc == ERR_OK && tables_drop_keys(sql, &cause) != ERR_OK) {
-        log_warn(LOG_LOADER, "%s: the load will be slower: %s", source->name, cause.text);
-    }
     if (rc == ERR_OK) {
+        load->fill->is_marked = true;
         rc = sql_exec(sql, why, "UPDATE nrtm_state SET loading = 1 WHERE mirror = '%s'",
                       source->name);
+    }
+    if (rc == ERR_OK && tables_drop_keys(sql, &cause) != ERR_OK) {
+        log_warn(LOG_LOADER, "%s: the load will be slower: %s", source->name, cause.text);
     }
     if (rc == ERR_OK) {
         rc = sql_exec(sql, why, "SET SESSION unique_checks = 0");
@@ -474,18 +475,18 @@ static void fill_undo(struct load *load)
     enum err rc;
 
     stop_inserts(fill);
-    rc = fill->sql == NULL ? ERR_SQL_LOST : ERR_OK;
-    if (rc == ERR_OK) {
-        sql_rollback(fill->sql);
-        rc = tables_undo_load(load->source, fill->sql, &why);
+    source_set_state(load->source, SOURCE_EMPTY);
+    if (!fill->is_marked) {
+        return;
     }
+    sql_rollback(fill->sql);
+    rc = tables_undo_load(load->source, fill->sql, &why);
     if (rc == ERR_OK) {
         rc = tables_add_keys(fill->sql, &why);
     }
-    if (rc != ERR_OK && fill->sql != NULL) {
+    if (rc != ERR_OK) {
         log_warn(LOG_LOADER, "%s: the tables are emptied later: %s", load->source->name, why.text);
     }
-    source_set_state(load->source, SOURCE_EMPTY);
 }
 
 static enum err delete_dropped(struct load *load, struct sql *sql, struct why *why)

@@ -415,12 +415,14 @@ static enum err check_privileges(struct source *source, struct why *why)
         return rc;
     }
     rc = test_loading(source, &cause);
-    if (rc == ERR_DENIED && has_rows) {
-        log_warn(LOG_STORAGE, "%s: a first load will not be possible: %s", source->name,
+    if (rc != ERR_OK && rc != ERR_SQL_LOST && has_rows) {
+        log_warn(LOG_STORAGE, "%s: a first load would not be possible: %s", source->name,
                  cause.text);
-        return ERR_OK;
+        return ERR_OK; /* What is there can be served, on a full disk too. */
     }
-    *why = rc == ERR_OK ? *why : cause;
+    if (rc != ERR_OK) {
+        *why = cause;
+    }
     return rc;
 }
 
