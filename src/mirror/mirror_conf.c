@@ -13,46 +13,50 @@ enum { LEAST_POLL_S = 15 };
 static conf_parse_fn parse_version, parse_mode, parse_poll, parse_charset, parse_reload;
 
 #define AT(field) offsetof(struct mirror_conf, field)
+// clang-format off
 const struct conf_key mirror_conf_keys[] = {
-    {"nrtm.import.enabled",    conf_bool,    AT(is_enabled),           "false", "follow upstreams by NRTM"             },
-    {"nrtm.import.sources",    conf_list,    AT(names),                "",      "mirrors, such as RIPE-GRS"            },
-    {"bootstrap.dumpfile",     conf_list,    AT(bootstrap),            "",      "dump loaded into an empty main source"},
-    {"mirror.connect.timeout", conf_seconds, AT(connect_timeout_s),    "10",    "per address"                          },
-    {"mirror.start.timeout",   conf_seconds, AT(start_timeout_s),      "300",
-     "wait for %START; large ranges take servers minutes"                                                              },
-    {"mirror.idle.probe",      conf_seconds, AT(idle_probe_s),         "600",
-     "probe the server of a stream that is silent for so long"                                                         },
-    {"mirror.heartbeat",       conf_seconds, AT(heartbeat_s),          "21600",
-     "ask for a closed range when the position has not moved for so long"                                              },
-    {"mirror.reset.grace",     conf_seconds, AT(reset_grace_s),        "1800",
-     "an upstream behind us for so long was reset"                                                                     },
-    {"mirror.keepalive.idle",  conf_int,     AT(keepalive.idle_s),     "60",    "TCP_KEEPIDLE, seconds"                },
-    {"mirror.keepalive.intvl", conf_int,     AT(keepalive.interval_s), "15",    "TCP_KEEPINTVL, seconds"               },
-    {"mirror.keepalive.cnt",   conf_int,     AT(keepalive.count),      "4",     "TCP_KEEPCNT"                          },
-    {"mirror.max.object.size", conf_bytes,   AT(max_object),           "20m",   "objects in dumps and streams"         },
-    {NULL,                     NULL,         0,                        NULL,    NULL                                   },
+    {"nrtm.import.enabled", conf_bool, AT(is_enabled), "false", "follow upstreams by NRTM"},
+    {"nrtm.import.sources", conf_list, AT(names), "", "mirrors, such as RIPE-GRS"},
+    {"bootstrap.dumpfile", conf_list, AT(bootstrap), "", "dump loaded into an empty main source"},
+    {"mirror.connect.timeout", conf_seconds, AT(connect_timeout_s), "10", "per address"},
+    {"mirror.start.timeout", conf_seconds, AT(start_timeout_s), "300",
+     "wait for %START; large ranges take servers minutes"},
+    {"mirror.idle.probe", conf_seconds, AT(idle_probe_s), "600",
+     "probe the server of a stream that is silent for so long"},
+    {"mirror.heartbeat", conf_seconds, AT(heartbeat_s), "21600",
+     "ask for a closed range when the position has not moved for so long"},
+    {"mirror.reset.grace", conf_seconds, AT(reset_grace_s), "1800",
+     "an upstream behind us for so long was reset"},
+    {"mirror.keepalive.idle", conf_int, AT(keepalive.idle_s), "60", "TCP_KEEPIDLE, seconds"},
+    {"mirror.keepalive.intvl", conf_int, AT(keepalive.interval_s), "15", "TCP_KEEPINTVL, seconds"},
+    {"mirror.keepalive.cnt", conf_int, AT(keepalive.count), "4", "TCP_KEEPCNT"},
+    {"mirror.max.object.size", conf_bytes, AT(max_object), "20m", "objects in dumps and streams"},
+    {NULL, NULL, 0, NULL, NULL},
 };
+// clang-format on
 #undef AT
 
 #define AT(field) offsetof(struct mirror_source_conf, field)
+// clang-format off
 const struct conf_key mirror_source_conf_keys[] = {
-    {"nrtm.import.*.source",     conf_text,     AT(source),      NULL,   "the upstream's name of the source"    },
-    {"nrtm.import.*.host",       conf_text,     AT(host),        NULL,   "the upstream's NRTM server"           },
-    {"nrtm.import.*.port",       conf_port,     AT(port),        NULL,   "its port"                             },
-    {"nrtm.import.*.version",    parse_version, AT(version),     "3",    "NRTM version, 1 to 3"                 },
-    {"nrtm.import.*.mode",       parse_mode,    AT(mode),        "auto", "auto, persistent or poll"             },
-    {"nrtm.import.*.poll",       parse_poll,    AT(poll_s),      "60",   "seconds between polls, at least 15"   },
-    {"nrtm.import.*.charset",    parse_charset, AT(charset),     NULL,
-     "latin1 (usual for RIPE) or utf8 (usual for others), of dump and stream"                                   },
-    {"nrtm.import.*.notice",     conf_text,     AT(notice),      NULL,   "banner lines, \\n between them"       },
-    {"nrtm.import.*.notice.off", conf_text,     AT(notice_off),  "",
-     "i-have-permission: no banner lines"                                                                       },
-    {"nrtm.import.*.dump",       conf_list,     AT(dump),        "",     "files loaded when the mirror is empty"},
-    {"nrtm.import.*.serial",     conf_text,     AT(serial),      "",     "the dump's serial file"               },
-    {"nrtm.import.*.reload",     parse_reload,  AT(reload_auto), NULL,
-     "auto or manual, when the upstream expired or was reset"                                                   },
-    {NULL,                       NULL,          0,               NULL,   NULL                                   },
+    {"nrtm.import.*.source", conf_text, AT(source), NULL, "the upstream's name of the source"},
+    {"nrtm.import.*.host", conf_text, AT(host), NULL, "the upstream's NRTM server"},
+    {"nrtm.import.*.port", conf_port, AT(port), NULL, "its port"},
+    {"nrtm.import.*.version", parse_version, AT(version), "3", "NRTM version, 1 to 3"},
+    {"nrtm.import.*.mode", parse_mode, AT(mode), "auto", "auto, persistent or poll"},
+    {"nrtm.import.*.poll", parse_poll, AT(poll_s), "60", "seconds between polls, at least 15"},
+    {"nrtm.import.*.charset", parse_charset, AT(charset), NULL,
+     "latin1 (usual for RIPE) or utf8 (usual for others), of dump and stream"},
+    {"nrtm.import.*.notice", conf_text, AT(notice), NULL, "banner lines, \\n between them"},
+    {"nrtm.import.*.notice.off", conf_text, AT(notice_off), "",
+     "i-have-permission: no banner lines"},
+    {"nrtm.import.*.dump", conf_list, AT(dump), "", "files loaded when the mirror is empty"},
+    {"nrtm.import.*.serial", conf_text, AT(serial), "", "the dump's serial file"},
+    {"nrtm.import.*.reload", parse_reload, AT(reload_auto), NULL,
+     "auto or manual, when the upstream expired or was reset"},
+    {NULL, NULL, 0, NULL, NULL},
 };
+// clang-format on
 #undef AT
 
 static enum err parse_version(const char *text, void *target, struct arena *arena, struct why *why)

@@ -224,9 +224,12 @@ static void on_close(struct conn *conn, const char *reason)
 {
     struct nrtm_client *client = conn_context(conn);
 
+    char why[100];
+
     if (client->conn == conn) { /* Not closed by us. */
         client->conn = NULL;
-        peer_gone(client, reason);
+        snprintf(why, sizeof(why), "the connection broke: %.60s", reason);
+        peer_gone(client, why);
     }
 }
 
@@ -679,36 +682,38 @@ struct nrtm_step {
     client_action *action; /* May name the next event. */
 };
 
+// clang-format off
 static const struct nrtm_step nrtm_steps[] = {
-    {NRTM_STOPPED,    EVENT_RUN,       NRTM_SYNCING,    sync_position},
-    {NRTM_STOPPED,    EVENT_STOP,      NRTM_STOPPED,    nothing      },
-    {NRTM_STOPPED,    EVENT_MOVED,     NRTM_STOPPED,    nothing      },
+    {NRTM_STOPPED, EVENT_RUN, NRTM_SYNCING, sync_position},
+    {NRTM_STOPPED, EVENT_STOP, NRTM_STOPPED, nothing},
+    {NRTM_STOPPED, EVENT_MOVED, NRTM_STOPPED, nothing},
 
-    {NRTM_WAITING,    EVENT_RUN,       NRTM_WAITING,    nothing      },
-    {NRTM_WAITING,    EVENT_DUE,       NRTM_SYNCING,    sync_position},
-    {NRTM_WAITING,    EVENT_MOVED,     NRTM_SYNCING,    sync_position},
-    {NRTM_WAITING,    EVENT_STOP,      NRTM_STOPPED,    rest         },
+    {NRTM_WAITING, EVENT_RUN, NRTM_WAITING, nothing},
+    {NRTM_WAITING, EVENT_DUE, NRTM_SYNCING, sync_position},
+    {NRTM_WAITING, EVENT_MOVED, NRTM_SYNCING, sync_position},
+    {NRTM_WAITING, EVENT_STOP, NRTM_STOPPED, rest},
 
-    {NRTM_SYNCING,    EVENT_POSITION,  NRTM_CONNECTING, start_connect},
-    {NRTM_SYNCING,    EVENT_OVER,      NRTM_WAITING,    end_session  },
+    {NRTM_SYNCING, EVENT_POSITION, NRTM_CONNECTING, start_connect},
+    {NRTM_SYNCING, EVENT_OVER, NRTM_WAITING, end_session},
 
-    {NRTM_CONNECTING, EVENT_RUN,       NRTM_CONNECTING, nothing      },
-    {NRTM_CONNECTING, EVENT_CONNECTED, NRTM_REQUESTED,  send_request },
-    {NRTM_CONNECTING, EVENT_OVER,      NRTM_WAITING,    end_session  },
-    {NRTM_CONNECTING, EVENT_MOVED,     NRTM_WAITING,    end_moved    },
-    {NRTM_CONNECTING, EVENT_STOP,      NRTM_STOPPED,    end_stopped  },
+    {NRTM_CONNECTING, EVENT_RUN, NRTM_CONNECTING, nothing},
+    {NRTM_CONNECTING, EVENT_CONNECTED, NRTM_REQUESTED, send_request},
+    {NRTM_CONNECTING, EVENT_OVER, NRTM_WAITING, end_session},
+    {NRTM_CONNECTING, EVENT_MOVED, NRTM_WAITING, end_moved},
+    {NRTM_CONNECTING, EVENT_STOP, NRTM_STOPPED, end_stopped},
 
-    {NRTM_REQUESTED,  EVENT_RUN,       NRTM_REQUESTED,  nothing      },
-    {NRTM_REQUESTED,  EVENT_START,     NRTM_RECEIVING,  note_start   },
-    {NRTM_REQUESTED,  EVENT_OVER,      NRTM_WAITING,    end_session  },
-    {NRTM_REQUESTED,  EVENT_MOVED,     NRTM_WAITING,    end_moved    },
-    {NRTM_REQUESTED,  EVENT_STOP,      NRTM_STOPPED,    end_stopped  },
+    {NRTM_REQUESTED, EVENT_RUN, NRTM_REQUESTED, nothing},
+    {NRTM_REQUESTED, EVENT_START, NRTM_RECEIVING, note_start},
+    {NRTM_REQUESTED, EVENT_OVER, NRTM_WAITING, end_session},
+    {NRTM_REQUESTED, EVENT_MOVED, NRTM_WAITING, end_moved},
+    {NRTM_REQUESTED, EVENT_STOP, NRTM_STOPPED, end_stopped},
 
-    {NRTM_RECEIVING,  EVENT_RUN,       NRTM_RECEIVING,  nothing      },
-    {NRTM_RECEIVING,  EVENT_OVER,      NRTM_WAITING,    end_session  },
-    {NRTM_RECEIVING,  EVENT_MOVED,     NRTM_WAITING,    end_moved    },
-    {NRTM_RECEIVING,  EVENT_STOP,      NRTM_STOPPED,    end_stopped  },
+    {NRTM_RECEIVING, EVENT_RUN, NRTM_RECEIVING, nothing},
+    {NRTM_RECEIVING, EVENT_OVER, NRTM_WAITING, end_session},
+    {NRTM_RECEIVING, EVENT_MOVED, NRTM_WAITING, end_moved},
+    {NRTM_RECEIVING, EVENT_STOP, NRTM_STOPPED, end_stopped},
 };
+// clang-format on
 
 static const struct nrtm_step *find_step(enum nrtm_state from, enum client_event event)
 {

@@ -23,25 +23,27 @@ struct reply_row {
     enum reply_range range;
 };
 
+// clang-format off
 static const struct reply_row reply_rows[] = {
-    {STR_INIT("Not within"),                         OUTCOME_PROTOCOL,   false,            RANGE_WITHIN },
-    {STR_INIT("Requesting serials older than"),      OUTCOME_EXPIRED,    ALSO_IN_COMMENTS, RANGE_NONE   },
-    {STR_INIT("no newer updates available"),         OUTCOME_UP_TO_DATE, ALSO_IN_COMMENTS, RANGE_NONE   },
-    {STR_INIT("there are no updates available"),     OUTCOME_UP_TO_DATE, ALSO_IN_COMMENTS, RANGE_NONE   },
-    {STR_INIT("exceeds maximum range of"),           OUTCOME_TOO_MANY,   false,            RANGE_NONE   },
-    {STR_INIT("do not exist"),                       OUTCOME_PROTOCOL,   false,            RANGE_ABSENT },
-    {STR_INIT("don't exist"),                        OUTCOME_PROTOCOL,   false,            RANGE_ABSENT },
-    {STR_INIT("range error"),                        OUTCOME_PROTOCOL,   false,            RANGE_FROM_TO},
-    {STR_INIT("no journal entries greater"),         OUTCOME_EXPIRED,    false,            RANGE_NONE   },
-    {STR_INIT("no journal entries for this source"), OUTCOME_TRANSIENT,  false,            RANGE_NONE   },
-    {STR_INIT("CURRENTSERIAL file missing"),         OUTCOME_TRANSIENT,  false,            RANGE_NONE   },
-    {STR_INIT("connections exceeded"),               OUTCOME_TRANSIENT,  false,            RANGE_NONE   },
-    {STR_INIT("internal error"),                     OUTCOME_TRANSIENT,  false,            RANGE_NONE   },
-    {STR_INIT("% Access denied"),                    OUTCOME_DENIED,     ALSO_IN_COMMENTS, RANGE_NONE   },
-    {STR_INIT("access denied"),                      OUTCOME_DENIED,     false,            RANGE_NONE   },
-    {STR_INIT("not authori"),                        OUTCOME_DENIED,     false,            RANGE_NONE   },
-    {STR_INIT("Dummified mirroring"),                OUTCOME_DENIED,     false,            RANGE_NONE   },
+    {STR_INIT("Not within"), OUTCOME_PROTOCOL, false, RANGE_WITHIN},
+    {STR_INIT("Requesting serials older than"), OUTCOME_EXPIRED, ALSO_IN_COMMENTS, RANGE_NONE},
+    {STR_INIT("no newer updates available"), OUTCOME_UP_TO_DATE, ALSO_IN_COMMENTS, RANGE_NONE},
+    {STR_INIT("there are no updates available"), OUTCOME_UP_TO_DATE, ALSO_IN_COMMENTS, RANGE_NONE},
+    {STR_INIT("exceeds maximum range of"), OUTCOME_TOO_MANY, false, RANGE_NONE},
+    {STR_INIT("do not exist"), OUTCOME_PROTOCOL, false, RANGE_ABSENT},
+    {STR_INIT("don't exist"), OUTCOME_PROTOCOL, false, RANGE_ABSENT},
+    {STR_INIT("range error"), OUTCOME_PROTOCOL, false, RANGE_FROM_TO},
+    {STR_INIT("no journal entries greater"), OUTCOME_EXPIRED, false, RANGE_NONE},
+    {STR_INIT("no journal entries for this source"), OUTCOME_TRANSIENT, false, RANGE_NONE},
+    {STR_INIT("CURRENTSERIAL file missing"), OUTCOME_TRANSIENT, false, RANGE_NONE},
+    {STR_INIT("connections exceeded"), OUTCOME_TRANSIENT, false, RANGE_NONE},
+    {STR_INIT("internal error"), OUTCOME_TRANSIENT, false, RANGE_NONE},
+    {STR_INIT("% Access denied"), OUTCOME_DENIED, ALSO_IN_COMMENTS, RANGE_NONE},
+    {STR_INIT("access denied"), OUTCOME_DENIED, false, RANGE_NONE},
+    {STR_INIT("not authori"), OUTCOME_DENIED, false, RANGE_NONE},
+    {STR_INIT("Dummified mirroring"), OUTCOME_DENIED, false, RANGE_NONE},
 };
+// clang-format on
 
 /* Case-insensitive search; @return offset behind the needle, or 0. */
 static size_t find_text(struct str line, struct str needle)

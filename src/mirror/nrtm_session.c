@@ -458,7 +458,7 @@ static enum nrtm_outcome take_event(struct nrtm_session *s, const struct nrtm_ev
         return end(s, OUTCOME_PROTOCOL, "%s: %s", e->reason, log_quote(e->line).text);
     case NRTM_TRUNCATED:
         return end(s, OUTCOME_PEER_CLOSED,
-                   "the stream ended inside the operation behind serial %lld, which was discarded",
+                   "the stream was cut off behind serial %lld; what was incomplete is discarded",
                    (long long)s->seen);
     case NRTM_MORE:
         break;

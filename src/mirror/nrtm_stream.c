@@ -273,18 +273,18 @@ static enum nrtm_event_kind line_between_objects(struct nrtm_stream *stream,
                                : bad(stream, event, "neither a comment nor an operation");
 }
 
-/* Cut a line off; at the end of the stream it needs no LF. */
+/* Cut a line off. */
 static bool take_line(struct nrtm_stream *stream, struct str *line)
 {
     struct str rest = unread(stream);
     size_t length = str_find(rest, '\n', stream->searched);
 
-    if (length == rest.len && !(stream->at_eof && length > 0)) {
+    if (length == rest.len) {
         stream->searched = length;
         return false;
     }
     stream->searched = 0;
-    stream->at += length < rest.len ? length + 1 : length;
+    stream->at += length + 1;
     *line = str_sub(rest, 0, length);
     if (length > 0 && line->at[length - 1] == '\r') {
         line->len--;
@@ -352,19 +352,32 @@ static enum nrtm_event_kind object(struct nrtm_stream *stream, struct nrtm_event
     return NRTM_OP;
 }
 
+/* The stream has ended. Some refusals lack their LF; any other half line is part of something lost.
+ */
+static enum nrtm_event_kind at_end_of_stream(struct nrtm_stream *stream, struct nrtm_event *event)
+{
+    struct str rest = str_trim(unread(stream));
+    bool in_operation = nrtm_stream_in_operation(stream);
+
+    stream->state = STREAM_OVER;
+    event->serial = in_operation ? stream->serial : -1;
+    if (!in_operation && is_bare_error(rest)) {
+        event->line = rest;
+        return NRTM_ERROR;
+    }
+    if (!in_operation && str_starts(rest, STR("%%"))) {
+        event->line = rest;
+        return parse_percent_line(rest, event) == NRTM_ERROR ? NRTM_ERROR : NRTM_COMMENT;
+    }
+    return in_operation || rest.len > 0 ? NRTM_TRUNCATED : NRTM_MORE;
+}
+
 static enum nrtm_event_kind at_end_of_bytes(struct nrtm_stream *stream, struct nrtm_event *event)
 {
     if (unread(stream).len > stream->max_object + 2) { /* CR LF of the line that would end it. */
         return too_long(stream, event, unread(stream));
     }
-    if (stream->at_eof) {
-        bool in_operation = nrtm_stream_in_operation(stream);
-
-        event->serial = stream->serial;
-        stream->state = STREAM_OVER;
-        return in_operation ? NRTM_TRUNCATED : NRTM_MORE;
-    }
-    return NRTM_MORE;
+    return stream->at_eof ? at_end_of_stream(stream, event) : NRTM_MORE;
 }
 
 enum nrtm_event_kind nrtm_stream_next(struct nrtm_stream *stream, struct nrtm_event *event)

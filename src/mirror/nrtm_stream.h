@@ -21,8 +21,8 @@ enum nrtm_event_kind {
     NRTM_WARNING,   /**< %WARNING or "% Warning: there are no newer updates": line. */
     NRTM_COMMENT,   /**< Any other % or # line: line. */
     NRTM_BAD,       /**< What no server may send; line and reason. The stream is at its end. */
-    NRTM_TRUNCATED, /**< The peer left inside an operation; it was discarded. serial as in its op
-                       line. */
+    NRTM_TRUNCATED, /**< The peer left in the middle of an operation or line, which was discarded.
+                         serial as in the op line, -1 without one. */
 };
 
 struct nrtm_event {
@@ -45,8 +45,8 @@ struct nrtm_stream *nrtm_stream_new(size_t max_object);
 void nrtm_stream_free(struct nrtm_stream *stream); /* NULL is fine. */
 /** Add received bytes (copied). After the end of the stream they are ignored. */
 void nrtm_stream_feed(struct nrtm_stream *stream, struct str bytes);
-/** The peer sends nothing more: a last line without LF becomes an event, a partial operation
- * NRTM_TRUNCATED. */
+/** The peer sends nothing more. A half line counts only when it is a refusal that servers send
+ *  without LF; everything else that is incomplete is NRTM_TRUNCATED. */
 void nrtm_stream_end(struct nrtm_stream *stream);
 /** @param event  Filled; its slices are valid until the next call of _next(), _feed() or _end().
  * @return event->kind. */

@@ -104,27 +104,29 @@ struct form {
 
 ParameterizedTestParameters(dump, reads_every_form)
 {
+    // clang-format off
     static struct form forms[] = {
-        {"two objects",                        "person: A\nsource: R\n\nperson: B\n\n",
-         "[person: A\nsource: R\n][person: B\n]"                                                                              },
-        {"as the reference writes it",         "# terms\n#\n% more\n\nperson: A\n\nperson: B\n",
-         "[person: A\n][person: B\n]"                                                                                         },
-        {"no final line end",                  "person: A\n\nperson: B",                         "[person: A\n][person: B\n]" },
-        {"ends in a comment without line end", "person: A\n\n# EOF",                             "[person: A\n]"              },
-        {"header touches the object",          "# terms\nperson: A\n\n",                         "[person: A\n]"              },
-        {"comment inside an object",           "person: A\n# x\nsource: R\n\n",                  "[person: A\nsource: R\n]"   },
-        {"CR LF",                              "person: A\r\nsource: R\r\n\r\nperson: B\r\n",
-         "[person: A\nsource: R\n][person: B\n]"                                                                              },
-        {"many empty lines",                   "\n\n\nperson: A\n\n\n\nperson: B\n\n\n",
-         "[person: A\n][person: B\n]"                                                                                         },
-        {"line of blanks",                     "person: A\n \nsource: R\n\n",                    "[person: A\n \nsource: R\n]"},
-        {"tombstones",                         "*xxte: x\n*xxne: y\n\nperson: A\n\n*xxrt: z\n",
-         "[person: A\n] 2 tombstones"                                                                                         },
-        {"Latin-1",                            "person: J\xfcrg\n\n",                            "[person: J\xfcrg\n]"        },
-        {"nothing",                            "",                                               ""                           },
-        {"only comments",                      "# a\n\n# b\n",                                   ""                           },
-        {"protocol words",                     "remarks: ADD 1\n+%END\n\n",                      "[remarks: ADD 1\n+%END\n]"  },
+        {"two objects", "person: A\nsource: R\n\nperson: B\n\n",
+         "[person: A\nsource: R\n][person: B\n]"},
+        {"as the reference writes it", "# terms\n#\n% more\n\nperson: A\n\nperson: B\n",
+         "[person: A\n][person: B\n]"},
+        {"no final line end", "person: A\n\nperson: B", "[person: A\n][person: B\n]"},
+        {"ends in a comment without line end", "person: A\n\n# EOF", "[person: A\n]"},
+        {"header touches the object", "# terms\nperson: A\n\n", "[person: A\n]"},
+        {"comment inside an object", "person: A\n# x\nsource: R\n\n", "[person: A\nsource: R\n]"},
+        {"CR LF", "person: A\r\nsource: R\r\n\r\nperson: B\r\n",
+         "[person: A\nsource: R\n][person: B\n]"},
+        {"many empty lines", "\n\n\nperson: A\n\n\n\nperson: B\n\n\n",
+         "[person: A\n][person: B\n]"},
+        {"line of blanks", "person: A\n \nsource: R\n\n", "[person: A\n \nsource: R\n]"},
+        {"tombstones", "*xxte: x\n*xxne: y\n\nperson: A\n\n*xxrt: z\n",
+         "[person: A\n] 2 tombstones"},
+        {"Latin-1", "person: J\xfcrg\n\n", "[person: J\xfcrg\n]"},
+        {"nothing", "", ""},
+        {"only comments", "# a\n\n# b\n", ""},
+        {"protocol words", "remarks: ADD 1\n+%END\n\n", "[remarks: ADD 1\n+%END\n]"},
     };
+    // clang-format on
     return cr_make_param_array(struct form, forms, sizeof(forms) / sizeof(forms[0]));
 }
 

@@ -282,22 +282,24 @@ struct refusal {
 
 ParameterizedTestParameters(nrtm_client, answers_each_refusal_in_its_way)
 {
+    // clang-format off
     static struct refusal refusals[] = {
         {"%ERROR:402: not authorised to mirror the database from IP address 192.0.2.1\n",
-         "reason=denied",                                                                                                                 STANDING_DENIED,  12 * MINUTE, 18 * MINUTE},
-        {"%ERROR:403: unknown source RIPE\n",                                             "reason=protocol-error",                        STANDING_BACKOFF,
-         10 * MINUTE,                                                                                                                                                    10 * MINUTE},
-        {"%START Version: 3 APNIC 11-12\n",                                               "reason=protocol-error: asked for source RIPE",
-         STANDING_BACKOFF,                                                                                                                                  10 * MINUTE, 10 * MINUTE},
-        {"HTTP/1.1 400 Bad Request\n",                                                    "reason=protocol-error",                        STANDING_BACKOFF, 10 * MINUTE,
-         10 * MINUTE                                                                                                                                                                },
-        {"ERROR:306: connections exceeded\n",                                             "reason=transient-error",                       STANDING_BACKOFF, 800,
-         1200                                                                                                                                                                       },
+         "reason=denied", STANDING_DENIED, 12 * MINUTE, 18 * MINUTE},
+        {"%ERROR:403: unknown source RIPE\n", "reason=protocol-error", STANDING_BACKOFF,
+         10 * MINUTE, 10 * MINUTE},
+        {"%START Version: 3 APNIC 11-12\n", "reason=protocol-error: asked for source RIPE",
+         STANDING_BACKOFF, 10 * MINUTE, 10 * MINUTE},
+        {"HTTP/1.1 400 Bad Request\n", "reason=protocol-error", STANDING_BACKOFF, 10 * MINUTE,
+         10 * MINUTE},
+        {"ERROR:306: connections exceeded\n", "reason=transient-error", STANDING_BACKOFF, 800,
+         1200},
         {"%ERROR:401: (Requesting serials older than 14 days will be rejected)\n",
-         "reason=serials-expired",                                                                                                        STANDING_EXPIRED, 8 * MINUTE,  12 * MINUTE},
-        {"%ERROR:401: invalid range: Not within 1-9\n",                                   "reason=upstream-behind",
-         STANDING_BOOTSTRAP,                                                                                                                                MINUTE,      MINUTE     },
+         "reason=serials-expired", STANDING_EXPIRED, 8 * MINUTE, 12 * MINUTE},
+        {"%ERROR:401: invalid range: Not within 1-9\n", "reason=upstream-behind",
+         STANDING_BOOTSTRAP, MINUTE, MINUTE},
     };
+    // clang-format on
     return cr_make_param_array(struct refusal, refusals, sizeof(refusals) / sizeof(refusals[0]));
 }
 
