@@ -21,7 +21,7 @@
 #define MAX_LINE          1024
 #define OUTPUT_PAUSE      262144
 #define SCRATCH_MAX_BYTES ((size_t)256 << 20) /* Several texts of 20 MB and their parts. */
-#define OVERDUE_CHECK_S   5.0
+#define OVERDUE_CHECK_S   1.0
 #define STOP_CHECK_S      0.02
 
 struct server_worker {

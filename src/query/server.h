@@ -24,7 +24,8 @@ struct query_conf {
     int connections_per_address; /**< whois.limit.connectionsPerIp; <= 0: off. */
     int connections_total;       /**< query.connections.max */
     int read_timeout_s;          /**< whois.read.timeout.sec; also the write time-out. */
-    int answer_timeout_s; /**< query.answer.max.sec: an answer that takes longer is closed. */
+    int answer_timeout_s; /**< query.answer.max.sec: an answer that takes longer is closed; 0: none
+                             is. */
     int64_t answer_memory_bytes; /**< query.answer.memory: ceiling of one answer's lists. */
     bool log_queries;            /**< query.log */
     const char

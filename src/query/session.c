@@ -240,14 +240,19 @@ void session_refuse(struct worker *worker, struct conn *conn, bool from_its_addr
 
 void sessions_close_overdue(struct worker *worker)
 {
-    int64_t oldest = clock_mono_us() - (int64_t)worker->tools.settings->answer_timeout_s * 1000000;
+    int timeout_s = worker->tools.settings->answer_timeout_s;
+    int64_t oldest = clock_mono_us() - (int64_t)timeout_s * 1000000;
+
+    if (timeout_s <= 0) {
+        return;
+    }
 
     for (struct session *session = worker->sessions, *next; session != NULL; session = next) {
         next = session->next;
         if (session->is_answering && session->started_us != 0 && session->started_us < oldest) {
             log_warn(LOG_QUERY, "closed peer=%s query=%s reason=\"answer took more than %d s\"",
                      conn_peer(session->conn), log_quote(session->answer.query.text).text,
-                     worker->tools.settings->answer_timeout_s);
+                     timeout_s);
             conn_close(session->conn, "overdue");
         }
     }

@@ -25,7 +25,7 @@ const struct conf_key query_conf_keys[] = {
     {"whois.limit.connectionsPerIp", conf_int,    AT(connections_per_address), "0",             "connections at a time from one address; 0: no limit"},
     {"query.connections.max",       conf_int,     AT(connections_total),       "10000",         "connections at a time; 0: no limit"},
     {"whois.read.timeout.sec",      conf_seconds, AT(read_timeout_s),          "180",           "close a client that is silent or does not read"},
-    {"query.answer.max.sec",        conf_seconds, AT(answer_timeout_s),        "600",           "close a client whose answer takes longer"},
+    {"query.answer.max.sec",        conf_seconds, AT(answer_timeout_s),        "600",           "close a client whose answer takes longer; 0: never"},
     {"query.answer.memory",         conf_bytes,   AT(answer_memory_bytes),     "64m",           "most memory for the lists of one answer"},
     {"query.log",                   conf_bool,    AT(log_queries),             "false",         "log every query"},
     {"instance.name",               conf_text,    AT(instance),                "",              "name in the last line of answers; empty: the host's"},

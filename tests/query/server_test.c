@@ -31,7 +31,7 @@ static struct index *registry;
 static struct query_server *server;
 static struct query_conf conf;
 
-static void start(int per_address, int read_timeout_s)
+static void start(int per_address, int read_timeout_s, int answer_timeout_s)
 {
     struct query_source source = {.name = "RIPE", .upstream = "RIPE", .is_main = true};
     struct why why;
@@ -43,7 +43,7 @@ static void start(int per_address, int read_timeout_s)
         .nonauth_source = "",
         .connections_per_address = per_address,
         .read_timeout_s = read_timeout_s,
-        .answer_timeout_s = 600,
+        .answer_timeout_s = answer_timeout_s,
         .answer_memory_bytes = 1 << 20,
         .service = "test",
         .instance = "here",
@@ -58,7 +58,7 @@ static void start(int per_address, int read_timeout_s)
 
 static void setup(void)
 {
-    start(0, 60);
+    start(0, 60, 600);
 }
 
 static void teardown(void)
@@ -248,6 +248,14 @@ Test(server, keeps_its_settings_when_a_reconfiguration_is_bad)
     close(fd);
 }
 
+static int counters_open(void)
+{
+    struct query_counters counters;
+
+    query_server_counters(server, &counters);
+    return counters.open;
+}
+
 Test(server, counts)
 {
     struct query_counters counters;
@@ -300,7 +308,7 @@ Test(server_limits, refuses_too_many_from_one_address, .timeout = 30)
 {
     int fds[2], refused;
 
-    start(2, 60);
+    start(2, 60, 600);
     for (int i = 0; i < 2; i++) {
         fds[i] = dial();
         hear(fds[i], BANNER);
@@ -319,11 +327,36 @@ Test(server_limits, tells_a_silent_client_why_it_closes, .timeout = 30)
 {
     int fd;
 
-    start(0, 1);
+    start(0, 1, 600);
     fd = dial();
     hear(fd, BANNER "%ERROR:305: connection has been closed\n%\n"
                     "% The connection to the RIPE Database query server\n"
                     "% has been closed after a period of inactivity.\n\n" SERVED "\n");
     hear_close(fd);
+    teardown();
+}
+
+/* A reader that stalls in the middle holds a snapshot; that must end. */
+Test(server_limits, cuts_an_answer_that_takes_too_long, .timeout = 30)
+{
+    char piece[65536];
+    size_t len = 0;
+    ssize_t count;
+    int fd;
+
+    start(0, 60, 1);
+    add_long_routes();
+    fd = dial();
+    say(fd, "-rBG -T route -M 10.9.0.0/16\n");
+    hear(fd, BANNER);
+    while (counters_open() > 0) { /* The test's time-out ends a wait in vain. */
+        usleep(10000);
+    }
+    while ((count = recv(fd, piece, sizeof(piece), 0)) > 0) {
+        len += (size_t)count;
+    }
+    cr_expect_gt(len, 1000);
+    cr_expect_lt(len, LONG_ROUTES * 100000);
+    close(fd);
     teardown();
 }
