@@ -72,7 +72,7 @@ static enum err set_serial(struct source *source, int64_t serial, struct positio
 
 enum err source_set_serial(struct source *source, int64_t serial, struct why *why)
 {
-    struct position to;
+    struct position to = {0};
     int64_t was;
     bool changed;
     enum err rc;

@@ -377,7 +377,7 @@ enum err source_replay(struct source *source, struct position to, struct why *wh
     struct replay replay = {.source = source, .arena = arena_new(ROW_ARENA_BYTES)};
     uint32_t ids[REPLAY_IDS], after = 0;
     size_t count = 0;
-    enum err rc;
+    enum err rc = ERR_OK;
 
     index_begin(source->index);
     do {

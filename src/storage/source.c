@@ -571,7 +571,7 @@ static enum err catch_up(struct source *source, const struct database_position *
 static enum err sync_locked(struct source *source, struct why *why)
 {
     struct database_position found;
-    struct position position;
+    struct position position = {0};
     enum err rc = source_connect(source, why);
 
     if (rc != ERR_OK || (rc = position_read(source, source->sql, &found, why)) != ERR_OK) {

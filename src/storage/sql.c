@@ -288,6 +288,9 @@ enum err sql_commit(struct sql *sql, struct why *why)
 
 void sql_rollback(struct sql *sql)
 {
+    if (sql == NULL) {
+        return;
+    }
     sql_end_rows(sql);
     (void)mysql_rollback(sql->mysql);
 }

@@ -35,7 +35,8 @@ enum err sql_exec(struct sql *sql, struct why *why, const char *format, ...) MUS
 uint64_t sql_affected(const struct sql *sql);
 enum err sql_begin(struct sql *sql, struct why *why) MUST_CHECK;
 enum err sql_commit(struct sql *sql, struct why *why) MUST_CHECK;
-void sql_rollback(struct sql *sql); /* Failure is logged by nobody: the next statement meets it. */
+void sql_rollback(
+    struct sql *sql); /* NULL is fine. Failure is logged by nobody: the next statement meets it. */
 
 /* --- reading: one result at a time per connection, streamed --- */
 #define SQL_COLUMNS_MAX 24

@@ -426,19 +426,21 @@ static enum err check_privileges(struct source *source, struct why *why)
     return rc;
 }
 
+typedef enum err check_fn(struct source *source, struct why *why);
+static check_fn *const checks[] = {
+    check_server, use_database, create_tables, check_privileges, check_version, check_adopted,
+};
+
 enum err tables_prepare(struct source *source, struct why *why)
 {
     const struct storage_conf *conf = &source->storage->conf;
-    enum err (*const steps[])(struct source *, struct why *) = {
-        check_server, use_database, create_tables, check_privileges, check_version, check_adopted,
-    };
     enum err rc = ERR_OK;
 
     sql_close(source->sql);
     source->sql = NULL;
     rc = sql_connect(&source->url, conf->username, conf->password, NULL, &source->sql, why);
-    for (size_t i = 0; rc == ERR_OK && i < sizeof(steps) / sizeof(steps[0]); i++) {
-        rc = steps[i](source, why);
+    for (size_t i = 0; rc == ERR_OK && i < sizeof(checks) / sizeof(checks[0]); i++) {
+        rc = checks[i](source, why);
     }
     return rc;
 }
