@@ -6,6 +6,9 @@
 
 #include "rpsl/charset.h"
 
+/** Why raw bytes stand in quarantine beside an object that was taken. */
+#define INTAKE_RECODED_REASON "not UTF-8: taken as Latin-1, received bytes kept"
+
 struct intake {
     const char *mirror;   /**< For the log: "RIPE-GRS". */
     const char *upstream; /**< What `source:` must say; NULL accepts all. */

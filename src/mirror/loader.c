@@ -145,9 +145,13 @@ static enum err next_object(struct loading *l, struct str *raw, struct why *why)
 static enum err add_object(struct loading *l, struct str raw, struct why *why)
 {
     struct str text;
+    enum intake_verdict verdict = intake_text(&l->intake, raw, dump_file(l->dump), &text);
 
-    if (intake_text(&l->intake, raw, dump_file(l->dump), &text) == INTAKE_FOREIGN) {
+    if (verdict == INTAKE_FOREIGN) {
         return ERR_OK;
+    }
+    if (verdict == INTAKE_RECODED) {
+        load_keep_raw(l->load, raw, INTAKE_RECODED_REASON);
     }
     l->objects++;
     return load_add(l->load, text, dump_fraction(l->dump), why);

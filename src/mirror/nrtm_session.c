@@ -320,8 +320,6 @@ static enum err put_aside(struct nrtm_session *s, const struct nrtm_event *e, in
 
     if (rc == ERR_OK) {
         s->conf.counters->quarantined++;
-        log_warn(LOG_IMPORTER, "%s: serial %lld was put into nrtm_quarantine: %s", s->name,
-                 (long long)serial, reason);
     }
     return rc;
 }
@@ -336,8 +334,7 @@ static enum err apply_text(struct nrtm_session *s, const struct nrtm_event *e, i
         return put_aside(s, e, serial, s->why.text);
     }
     if (rc == ERR_OK && recoded) {
-        rc = batch_quarantine(s->batch, serial, e->is_delete, e->text,
-                              "not UTF-8: taken as Latin-1, raw bytes kept");
+        rc = batch_quarantine(s->batch, serial, e->is_delete, e->text, INTAKE_RECODED_REASON);
     }
     return rc;
 }

@@ -414,8 +414,9 @@ enum err batch_quarantine(struct batch *batch, int64_t serial, bool is_delete, s
     const struct sql *sql = batch->source->sql;
     const uint64_t packet = sql == NULL ? (uint64_t)1 << 20 : sql_max_packet(sql);
     struct str kept, note = str_from(reason);
-    bool is_new;
-    enum err rc = take_serial(batch, serial, &is_new, NULL);
+    const bool is_copy = batch->ops > 0 && serial == batch->last_serial;
+    bool is_new = true;
+    enum err rc = is_copy ? ERR_OK : take_serial(batch, serial, &is_new, NULL);
 
     if (rc != ERR_OK || !is_new) {
         return rc;
@@ -431,7 +432,9 @@ enum err batch_quarantine(struct batch *batch, int64_t serial, bool is_delete, s
     log_warn(LOG_IMPORTER, "%s: serial %" PRId64 " is kept aside in nrtm_quarantine: %s",
              batch->source->name, serial, log_quote(note).text);
     batch->bytes += kept.len;
-    count_op(batch, serial);
+    if (!is_copy) {
+        count_op(batch, serial);
+    }
     return ERR_OK;
 }
 

@@ -70,23 +70,32 @@ struct fill {
 };
 
 /* --- what both kinds share --- */
-void load_reject(struct load *load, struct str text, const char *reason)
+static void keep_aside(struct load *load, struct str text, const char *reason)
 {
-    const struct str cut = str_sub(text, 0, QUARANTINE_TEXT_MAX);
     struct str kept;
 
-    load->report.rejected++;
     if (load->quarantine.rows >= QUARANTINE_ROWS_MAX) {
         return;
     }
     log_warn(LOG_LOADER, "%s: object kept aside in nrtm_quarantine: %s: %s", load->source->name,
              reason, log_quote(str_sub(text, 0, str_find(text, '\n', 0))).text);
-    kept = arena_strdup(load->kept, cut);
+    kept = arena_strdup(load->kept, str_sub(text, 0, QUARANTINE_TEXT_MAX));
     if (kept.at != NULL) {
         SQL_ARRAY_ADD(&load->quarantine, {.text = str_from(load->source->name)}, {.number = 0},
                       {.number = 1}, {.text = kept}, {.text = str_from(reason)},
                       {.number = source_now(load->source)});
     }
+}
+
+void load_reject(struct load *load, struct str text, const char *reason)
+{
+    load->report.rejected++;
+    keep_aside(load, text, reason);
+}
+
+void load_keep_raw(struct load *load, struct str raw, const char *reason)
+{
+    keep_aside(load, raw, reason);
 }
 
 void load_note_duplicate(struct load *load, const struct rpsl_key *key, const char *what)

@@ -138,8 +138,11 @@ enum err batch_add(struct batch *batch, int64_t serial, struct str text,
 /** DEL by class and key of the text; unknown keys only move hw (counted). */
 enum err batch_delete(struct batch *batch, int64_t serial, struct str text,
                       struct why *why) MUST_CHECK;
-/** Keep aside what could not be parsed; hw moves to serial. @param raw  Bytes as received; cut when
- * too large. */
+/**
+ * Keep aside what could not be parsed; hw moves to serial. With the serial of the op just applied:
+ * its bytes as received, when what was applied differs from them.
+ * @param raw  Bytes as received; cut when too large.
+ */
 enum err batch_quarantine(struct batch *batch, int64_t serial, bool is_delete, struct str raw,
                           const char *reason) MUST_CHECK;
 size_t batch_bytes(const struct batch *batch); /* Commit at 4 MB. */
@@ -182,6 +185,8 @@ enum err load_begin(struct source *source, const struct load_options *options, s
  * (no key) are counted, quarantined and ERR_OK. @param fraction  Progress of the reader, 0..1,
  * shown in status. */
 enum err load_add(struct load *load, struct str text, double fraction, struct why *why) MUST_CHECK;
+/** Keep the received bytes of an object whose stored text differs from them. */
+void load_keep_raw(struct load *load, struct str raw, const char *reason);
 /** Commit and publish; frees the load in every case. Secondary keys follow inside, after the
  * publication. */
 enum err load_finish(struct load *load, struct load_report *report, struct why *why) MUST_CHECK;

@@ -187,6 +187,11 @@ enum err load_add(struct load *load, struct str text, double fraction, struct wh
     return ERR_OK;
 }
 
+void load_keep_raw(struct load *load, struct str raw, const char *reason)
+{
+    add_line(&load->lines, "raw", fake.load_options.serial, raw);
+}
+
 void load_abort(struct load *load)
 {
     if (load != NULL) {

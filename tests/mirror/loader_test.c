@@ -43,7 +43,7 @@ static void write_file(const char *path, struct str bytes)
     cr_assert_eq(fclose(file), 0);
 }
 
-static enum err load(const char *serial_file, struct why *why)
+static enum err load_as(enum charset charset, const char *serial_file, struct why *why)
 {
     static const char *files[] = {dump_path};
     const struct load_request request = {
@@ -51,12 +51,17 @@ static enum err load(const char *serial_file, struct why *why)
         .file_count = 1,
         .serial = -1,
         .serial_file = serial_file,
-        .charset = CHARSET_LATIN1,
+        .charset = charset,
         .max_object = 1000,
     };
     struct load_report report;
 
     return mirror_load(fake_source(), &request, &report, why);
+}
+
+static enum err load(const char *serial_file, struct why *why)
+{
+    return load_as(CHARSET_LATIN1, serial_file, why);
 }
 
 static void expect_committed(const char *lines)
@@ -78,6 +83,17 @@ Test(loader, passes_on_every_object_of_the_source_as_utf8)
                      "load 70000000 [person: C/]\n");
     cr_expect_eq(fake.loads, 1);
     cr_expect_gt(fake.load_options.bytes, 0);
+}
+
+Test(loader, keeps_the_received_bytes_of_what_is_not_in_the_declared_charset)
+{
+    struct why why = {""};
+
+    log_set_level(LOG_ERROR);
+    write_file(dump_path, STR("person: \xfc\n\nperson: \xc3\xbc\n"));
+    cr_expect_eq(load_as(CHARSET_UTF8, NULL, &why), ERR_OK, "%s", why.text);
+    expect_committed("raw -1 [person: \xfc/]\nload -1 [person: \xc3\xbc/]\n"
+                     "load -1 [person: \xc3\xbc/]\n");
 }
 
 struct serial_file {

@@ -265,6 +265,23 @@ Test(batch, what_cannot_be_parsed_is_kept_aside)
     storage_free(storage);
 }
 
+Test(batch, keeps_the_received_bytes_beside_an_op)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct batch *batch;
+    struct why why;
+
+    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK);
+    cr_assert_eq(batch_add(batch, 5, STR("mntner: A-MNT\n"), &why), ERR_OK);
+    cr_expect_eq(batch_quarantine(batch, 5, false, STR("\xfc"), "not UTF-8"), ERR_OK);
+    cr_expect_eq(batch_ops(batch), 1);
+    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM nrtm_quarantine WHERE serial = 5"), 1);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM serials WHERE serial_id = 5"), 1);
+    storage_free(storage);
+}
+
 Test(batch, an_object_changed_by_hand_is_found_out_and_read_again)
 {
     struct source *source;
