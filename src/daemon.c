@@ -88,6 +88,7 @@ static enum err build_base(struct daemon *daemon, const char *config_path, struc
         return ERR_BUSY;
     }
     set_log_level(daemon->configuration->process.log_level);
+    daemon->configuration->storage.var_dir = daemon->paths.var;
     daemon->storage = storage_new(&daemon->configuration->storage, &system_clock);
     rc = declare_sources(daemon, why);
     return rc;

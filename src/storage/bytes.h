@@ -35,6 +35,12 @@ static inline void store64(uint8_t *at, uint64_t value)
     memcpy(at, &value, sizeof(value));
 }
 
+/** The first bytes of a key as a number that orders like them: a search compares it first. */
+static inline uint64_t key_head(const uint8_t *key, unsigned size)
+{
+    return size >= 8 ? load64(key) : load32(key);
+}
+
 /** memcmp() for the short keys of records: 4 bytes, or 8 and more. */
 static inline int key_compare(const uint8_t *a, const uint8_t *b, unsigned size)
 {

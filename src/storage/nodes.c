@@ -8,9 +8,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/log.h"
+#include "storage/pages.h"
 
 _Static_assert(sizeof(struct node) == NODE_BYTES, "nodes are 1 KB");
 
@@ -51,7 +51,7 @@ void nodes_init(struct nodes *nodes)
 void nodes_fini(struct nodes *nodes)
 {
     for (size_t i = 0; i < NODES_CHUNKS_MAX && nodes->chunks[i] != NULL; i++) {
-        munmap(nodes->chunks[i], (size_t)NODES_PER_CHUNK * NODE_BYTES);
+        pages_unmap(nodes->chunks[i], (size_t)NODES_PER_CHUNK * NODE_BYTES);
     }
     free(nodes->chunks);
     number_list_free(&nodes->free);
@@ -72,13 +72,12 @@ static uint32_t take_unused(struct nodes *nodes)
 
     if (number % NODES_PER_CHUNK == 0 || number == 1) {
         size_t chunk = number / NODES_PER_CHUNK;
-        void *at = MAP_FAILED;
+        void *at = NULL;
 
         if (chunk < NODES_CHUNKS_MAX) {
-            at = mmap(NULL, (size_t)NODES_PER_CHUNK * NODE_BYTES, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            at = pages_map((size_t)NODES_PER_CHUNK * NODE_BYTES);
         }
-        if (at == MAP_FAILED) {
+        if (at == NULL) {
             log_error(LOG_STORAGE, "no memory for more index nodes, have %u", number);
             abort();
         }

@@ -13,10 +13,10 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <zdict.h>
 
 #include "base/log.h"
+#include "storage/pages.h"
 
 #define OFFSET_BITS       22
 #define OFFSET_MASK       ((1u << OFFSET_BITS) - 1)
@@ -25,8 +25,8 @@
 #define HEADER_MAX        10         /* Two varints. */
 #define FRAME_KEPT_MAX    (1u << 20) /* Larger buffers are given back at once. */
 
-/* Measured on a million registry objects: level 1 takes 97 bytes an object, level 3 takes 93 and one
- * second more of a restart's six; a larger dictionary gains 2 bytes and costs as much. */
+/* Measured on a million registry objects: level 1 takes 97 bytes an object, level 3 takes 93 and
+ * one second more of a restart's six; a larger dictionary gains 2 bytes and costs as much. */
 #define DICT_BYTES        65536
 #define DICT_SAMPLE_MAX   4000 /* Bytes taken of one sample. */
 #define COMPRESSION_LEVEL 1
@@ -109,7 +109,7 @@ static void segment_free(struct texts *texts, uint32_t number)
 {
     struct segment *segment = texts->segments[number];
 
-    munmap(segment->at, segment->cap);
+    pages_unmap(segment->at, segment->cap);
     pthread_mutex_lock(&texts->mutex);
     dict_release(segment->dict);
     texts->segments[number] = NULL;
@@ -143,8 +143,8 @@ static uint32_t segment_new(struct texts *texts, size_t cap, struct text_dict *d
         abort();
     }
     segment->cap = cap;
-    segment->at = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (segment->at == MAP_FAILED) {
+    segment->at = pages_map(cap);
+    if (segment->at == NULL) {
         log_error(LOG_STORAGE, "no memory for %zu more bytes of object texts", cap);
         abort();
     }
@@ -164,7 +164,7 @@ static uint32_t segment_new(struct texts *texts, size_t cap, struct text_dict *d
     }
     pthread_mutex_unlock(&texts->mutex);
     if (number == 0) {
-        munmap(segment->at, cap);
+        pages_unmap(segment->at, cap);
         free(segment);
     }
     return number;

@@ -58,17 +58,36 @@ static unsigned lower_bound(const struct tree_shape *shape, const struct node *n
                             const uint8_t *key)
 {
     unsigned size = entry_size(shape, node), to = node->count;
+    uint64_t head = key_head(key, shape->key_size);
 
     while (from < to) {
         unsigned middle = (from + to) / 2;
+        const uint8_t *entry = node->payload + middle * size;
+        uint64_t entry_head = key_head(entry, shape->key_size);
 
-        if (key_compare(node->payload + middle * size, key, shape->key_size) < 0) {
+        if (entry_head < head ||
+            (entry_head == head && key_compare(entry, key, shape->key_size) < 0)) {
             from = middle + 1;
         } else {
             to = middle;
         }
     }
     return from;
+}
+
+/**
+ * A node on the way down. A search in it goes from its middle to one of its quarters: fetching
+ * those at once makes the waits for memory overlap.
+ */
+static const struct node *visit(const struct nodes *nodes, uint32_t number)
+{
+    const struct node *node = nodes_at(nodes, number);
+
+    __builtin_prefetch(node);
+    __builtin_prefetch(node->payload + NODE_PAYLOAD / 4);
+    __builtin_prefetch(node->payload + NODE_PAYLOAD / 2);
+    __builtin_prefetch(node->payload + NODE_PAYLOAD / 4 * 3);
+    return node;
 }
 
 /** The child that a key belongs to. */
@@ -153,10 +172,10 @@ const uint8_t *tree_find(struct tree_view view, const uint8_t *key)
     if (view.tree->root == 0) {
         return NULL;
     }
-    node = nodes_at(view.nodes, view.tree->root);
+    node = visit(view.nodes, view.tree->root);
     while (node->level > 0) {
         slot = child_slot(view.shape, node, key);
-        node = nodes_at(view.nodes, child_at(view.shape, node, slot));
+        node = visit(view.nodes, child_at(view.shape, node, slot));
     }
     slot = lower_bound(view.shape, node, 0, key);
     return slot_has_key(view.shape, node, slot, key) ? entry_at(view.shape, node, slot) : NULL;
@@ -206,7 +225,7 @@ const uint8_t *tree_seek(struct tree_cursor *cursor, struct tree_view view, cons
     cursor->view = view;
     cursor->depth = 0;
     while (number != 0) {
-        const struct node *node = nodes_at(view.nodes, number);
+        const struct node *node = visit(view.nodes, number);
         unsigned slot = 0;
 
         if (key != NULL) {
