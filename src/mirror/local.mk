@@ -12,4 +12,6 @@ libmirror_a_SOURCES = \
     src/mirror/nrtm_retry.c src/mirror/nrtm_retry.h \
     src/mirror/nrtm_session.c src/mirror/nrtm_session.h \
     src/mirror/nrtm_stream.c src/mirror/nrtm_stream.h \
-    src/mirror/paragraph.c src/mirror/paragraph.h
+    src/mirror/notice.c src/mirror/notice.h \
+    src/mirror/paragraph.c src/mirror/paragraph.h \
+    src/mirror/status_file.c src/mirror/status_file.h

@@ -17,10 +17,14 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "mirror/notice.h"
+#include "mirror/status_file.h"
 
 enum {
     WATCH_MS = 10000, /* Compare every source with its database. */
     OPEN_RETRY_MAX_S = 30,
+    RELOAD_EVERY_MS = 6 * 60 * 60 * 1000,
+    RELOAD_FAILURES_MAX = 2,
     DEGRADED_AFTER_MS = 60000, /* A short back-off is everyday life. */
 };
 
@@ -41,8 +45,12 @@ struct member {
     struct nrtm_client_status status; /* As of the last tick or change. */
     char peer[128];
 
-    pthread_t opener;
-    bool has_opener;
+    pthread_t worker; /* Opens or loads. */
+    bool has_worker;
+    atomic_bool is_busy;
+    int64_t reloaded_ms; /* The loop's: last automatic reload; 0: none. */
+    atomic_int reload_failures;
+    bool reload_reset; /* Set before the worker starts: the upstream's serials began anew. */
 };
 
 struct mirror {
@@ -60,40 +68,6 @@ struct mirror {
     pthread_mutex_t mutex;
     pthread_cond_t woken; /* Openers that wait, when stopping. */
 };
-
-/* --- banner lines --- */
-
-static char *make_notice(const struct source *source, const struct mirror_source_conf *conf)
-{
-    const char *name = source_name(source), *upstream = source_upstream(source);
-    bool is_ripe = str_starts_nocase(str_from(upstream), STR("RIPE"));
-    struct buf out = {0};
-    struct str rest, line;
-
-    if (source_kind(source) == SOURCE_MAIN ||
-        (conf != NULL && strcmp(conf->notice_off, "i-have-permission") == 0)) {
-        return NULL;
-    }
-    if (conf != NULL && conf->notice != NULL && (conf->notice[0] != '\0' || !is_ripe)) {
-        for (rest = str_from(conf->notice); str_split(&rest, '\n', &line);) {
-            buf_printf(&out, "%% %.*s\n", STR_ARG(line));
-        }
-    } else if (is_ripe) {
-        buf_printf(&out,
-                   "%% Data of source %s comes from the RIPE NCC (RIPE Database), obtained by near "
-                   "real time mirroring.\n"
-                   "%% It may not reflect the latest data contained in the RIPE Database.\n",
-                   name); /* The banner ends with the terms and their URL. */
-    } else {
-        buf_printf(&out,
-                   "%% Data of source %s comes from the %s database, obtained by near real time "
-                   "mirroring.\n"
-                   "%% It may not reflect the latest data contained in the %s database.\n",
-                   name, upstream, upstream);
-    }
-    buf_add_char(&out, '\0');
-    return out.at;
-}
 
 const char *mirror_notice(const struct mirror *mirror, const struct source *source)
 {
@@ -214,7 +188,7 @@ static void settle_member(struct member *member)
     show_status(member);
 }
 
-/* --- the loop's ticks --- */
+/* --- watching the database --- */
 
 /* Did an operator, or another process, move the position or the data? */
 static void watch_member(struct member *member)
@@ -231,79 +205,6 @@ static void watch_member(struct member *member)
     if (source_sync(member->source, &changed, &why) == ERR_OK && changed &&
         member->client != NULL) {
         nrtm_client_position_moved(member->client);
-    }
-}
-
-static void print_status(const struct member *member, FILE *file)
-{
-    const struct nrtm_client_status *s = &member->status;
-    struct source_status stored;
-    int64_t lag = s->upstream_max - s->position;
-
-    source_get_status(member->source, &stored);
-    fprintf(file, "source=%s\nupstream=%s\nhost=%s\nport=%d\n", source_name(member->source),
-            source_upstream(member->source), member->client_conf.host, member->client_conf.port);
-    fprintf(file,
-            "state=%s\nsince=%lld\nhw=%lld\napplied=%lld\nsource_max=%lld\nlag_serials=%lld\n",
-            nrtm_standing_text(s->standing), (long long)s->standing_since_ms / 1000,
-            (long long)stored.hw, (long long)stored.serial, (long long)s->upstream_max,
-            (long long)(s->upstream_max < 0 || lag < 0 ? 0 : lag));
-    fprintf(file,
-            "objects=%llu\nlast_op_time=%lld\nlast_connect=%lld\nsessions=%llu\nfailures=%llu\n",
-            (unsigned long long)stored.objects, (long long)s->counters.last_op_ms / 1000,
-            (long long)s->last_connect_ms / 1000, (unsigned long long)s->sessions,
-            (unsigned long long)s->failures);
-    fprintf(file,
-            "operations=%llu\nbatches=%llu\nskipped=%llu\ngaps=%llu\nforeign=%llu\n"
-            "quarantined=%llu\nrecoded=%llu\nfiltered=%d\nlast_error=%s\n",
-            (unsigned long long)s->counters.operations, (unsigned long long)s->counters.batches,
-            (unsigned long long)s->counters.repeated, (unsigned long long)s->counters.gaps,
-            (unsigned long long)s->counters.foreign, (unsigned long long)stored.quarantined,
-            (unsigned long long)s->counters.recoded, s->filtered, s->error);
-}
-
-/* Written aside and renamed: a reader never sees half of it. */
-static void write_status(const struct member *member)
-{
-    char path[600], fresh[620];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/nrtm.%s", member->mirror->status_dir,
-             source_name(member->source));
-    snprintf(fresh, sizeof(fresh), "%s.new", path);
-    file = fopen(fresh, "we");
-    if (file != NULL) {
-        bool failed;
-
-        print_status(member, file);
-        failed = ferror(file) != 0;
-        if (fclose(file) == 0 && !failed && rename(fresh, path) == 0) {
-            return;
-        }
-    }
-    log_warn(LOG_IMPORTER, "%s: %s", path, strerror(errno));
-}
-
-static void on_tick(void *context)
-{
-    struct mirror *mirror = context;
-    int64_t now = clock_mono_ms(mirror->clock);
-    bool watches = now - mirror->watched_ms >= WATCH_MS;
-
-    for (size_t i = 0; i < mirror->count; i++) {
-        struct member *member = &mirror->members[i];
-
-        if (watches) {
-            watch_member(member);
-        }
-        settle_member(member);
-        source_housekeep(member->source);
-        if (watches && mirror->status_dir != NULL && member->client != NULL) {
-            write_status(member);
-        }
-    }
-    if (watches) {
-        mirror->watched_ms = now;
     }
 }
 
@@ -428,35 +329,42 @@ static void say_empty(const struct member *member)
         name, name, upstream, name, upstream, upstream);
 }
 
-static void load_first_dump(struct member *member)
+/* The configured files. @return false when there are none. */
+static bool configured_dump(const struct member *member, struct load_request *request)
 {
-    const struct mirror *mirror = member->mirror;
     const struct current_conf conf = current_conf(member);
-    struct load_request request = mirror_load_request(mirror, member->source);
     const struct conf_list *files = NULL;
-    struct load_report report;
-    struct why why;
-    enum err rc;
 
+    *request = mirror_load_request(member->mirror, member->source);
     if (source_kind(member->source) == SOURCE_MAIN) {
         files = &conf.all->bootstrap;
     } else if (is_followed(conf.all, conf.source)) {
         files = &conf.source->dump;
-        request.serial_file = conf.source->serial[0] != '\0' ? conf.source->serial : NULL;
+        request->serial_file = conf.source->serial[0] != '\0' ? conf.source->serial : NULL;
     }
     if (files == NULL || files->count == 0) {
-        say_empty(member);
-        return;
+        return false;
     }
-    request.files = files->items;
-    request.file_count = files->count;
-    rc = mirror_load(member->source, &request, &report, &why);
-    if (rc != ERR_OK) {
-        log_error(LOG_LOADER, "%s was not loaded: %s", source_name(member->source), why.text);
+    request->files = files->items;
+    request->file_count = files->count;
+    return true;
+}
+
+static void load_first_dump(struct member *member)
+{
+    struct load_request request;
+    struct load_report report;
+    struct why why;
+
+    if (!configured_dump(member, &request)) {
+        say_empty(member);
+    } else if (mirror_load(member->source, &request, &report, &why) != ERR_OK) {
+        log_error(LOG_LOADER, "%s was not loaded: %s; when that is mended: ./whois.init reload %s",
+                  source_name(member->source), why.text, source_name(member->source));
     }
 }
 
-static void *run_opener(void *context)
+static void *run_open(void *context)
 {
     struct member *member = context;
     struct source_status status;
@@ -468,7 +376,81 @@ static void *run_opener(void *context)
         }
         settle_from_outside(member);
     }
+    atomic_store(&member->is_busy, false);
     return NULL;
+}
+
+/* The upstream cannot bring us up to date any more: take the dump. */
+static void *run_reload(void *context)
+{
+    struct member *member = context;
+    const char *name = source_name(member->source);
+    struct load_request request;
+    struct load_report report;
+    struct why why;
+
+    if (configured_dump(member, &request)) {
+        request.force = member->reload_reset;
+        mirror_pause(member->mirror, member->source);
+        if (mirror_load(member->source, &request, &report, &why) == ERR_OK) {
+            atomic_store(&member->reload_failures, 0);
+        } else {
+            log_error(LOG_LOADER, "%s: the automatic reload failed (%d of %d): %s", name,
+                      atomic_fetch_add(&member->reload_failures, 1) + 1, RELOAD_FAILURES_MAX,
+                      why.text);
+        }
+        mirror_resume(member->mirror, member->source);
+    }
+    atomic_store(&member->is_busy, false);
+    return NULL;
+}
+
+/* A thread for the member, unless it has one at work. */
+static enum err start_worker(struct member *member, void *(*run)(void *context), struct why *why)
+{
+    int error;
+
+    if (atomic_load(&member->is_busy)) {
+        return why_set(why, ERR_BUSY, "%s is being opened or loaded", source_name(member->source));
+    }
+    if (member->has_worker) {
+        pthread_join(member->worker, NULL);
+        member->has_worker = false;
+    }
+    atomic_store(&member->is_busy, true);
+    error = pthread_create(&member->worker, NULL, run, member);
+    if (error != 0) {
+        atomic_store(&member->is_busy, false);
+        return why_set(why, ERR_IO, "a thread for %s: %s", source_name(member->source),
+                       strerror(error));
+    }
+    pthread_setname_np(member->worker, "source");
+    member->has_worker = true;
+    return ERR_OK;
+}
+
+/* On the loop: reload a mirror whose upstream has no way back to us, where the operator allows it.
+ */
+static void reload_if_lost(struct member *member, int64_t now)
+{
+    const struct current_conf conf = current_conf(member);
+    enum nrtm_standing standing = member->status.standing;
+    struct why why;
+
+    if (member->client == NULL ||
+        (standing != STANDING_EXPIRED && standing != STANDING_RESET_SUSPECTED) ||
+        !conf.source->reload_auto || is_paused(member) ||
+        atomic_load(&member->reload_failures) >= RELOAD_FAILURES_MAX ||
+        (member->reloaded_ms != 0 && now - member->reloaded_ms < RELOAD_EVERY_MS)) {
+        return;
+    }
+    member->reload_reset = standing == STANDING_RESET_SUSPECTED;
+    if (start_worker(member, run_reload, &why) == ERR_OK) {
+        member->reloaded_ms = now;
+        log_warn(LOG_LOADER, "%s is %s: reloading it from its dump (nrtm.import.%s.reload=auto)",
+                 source_name(member->source), nrtm_standing_text(standing),
+                 source_name(member->source));
+    }
 }
 
 struct load_request mirror_load_request(const struct mirror *mirror, const struct source *source)
@@ -487,6 +469,33 @@ const struct mirror_source_conf *mirror_source_conf_of(const struct mirror *mirr
                                                        const struct source *source)
 {
     return current_conf(member_of(mirror, source)).source;
+}
+
+/* --- the loop's ticks --- */
+
+static void on_tick(void *context)
+{
+    struct mirror *mirror = context;
+    int64_t now = clock_mono_ms(mirror->clock);
+    bool watches = now - mirror->watched_ms >= WATCH_MS;
+
+    for (size_t i = 0; i < mirror->count; i++) {
+        struct member *member = &mirror->members[i];
+
+        if (watches) {
+            watch_member(member);
+        }
+        settle_member(member);
+        reload_if_lost(member, now);
+        source_housekeep(member->source);
+        if (watches && mirror->status_dir != NULL && member->client != NULL) {
+            status_file_write(mirror->status_dir, member->source, &member->client_conf,
+                              &member->status);
+        }
+    }
+    if (watches) {
+        mirror->watched_ms = now;
+    }
 }
 
 /* --- life --- */
@@ -517,7 +526,7 @@ enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, con
         member->mirror = mirror;
         member->source = storage_source(storage, i);
         member->conf = find_conf(conf, member->source);
-        member->notice = make_notice(member->source, member->conf);
+        member->notice = notice_new(member->source, member->conf);
     }
     *out = mirror;
     return ERR_OK;
@@ -553,19 +562,6 @@ static void make_client(struct member *member)
     }
 }
 
-static enum err start_opener(struct member *member, struct why *why)
-{
-    int error = pthread_create(&member->opener, NULL, run_opener, member);
-
-    if (error != 0) {
-        return why_set(why, ERR_IO, "a thread to open %s: %s", source_name(member->source),
-                       strerror(error));
-    }
-    pthread_setname_np(member->opener, "opener");
-    member->has_opener = true;
-    return ERR_OK;
-}
-
 enum err mirror_start(struct mirror *mirror, struct why *why)
 {
     enum err rc;
@@ -585,7 +581,7 @@ enum err mirror_start(struct mirror *mirror, struct why *why)
     }
     mirror->has_thread = true;
     for (size_t i = 0; rc == ERR_OK && i < mirror->count; i++) {
-        rc = start_opener(&mirror->members[i], why);
+        rc = start_worker(&mirror->members[i], run_open, why);
     }
     return rc;
 }
@@ -623,8 +619,8 @@ void mirror_stop(struct mirror *mirror)
     pthread_mutex_unlock(&mirror->mutex);
     run_errand(&errand, stop_on_loop);
     for (size_t i = 0; i < mirror->count; i++) {
-        if (mirror->members[i].has_opener) {
-            pthread_join(mirror->members[i].opener, NULL);
+        if (mirror->members[i].has_worker) {
+            pthread_join(mirror->members[i].worker, NULL);
         }
     }
     mirror->has_thread = false;
@@ -724,10 +720,17 @@ static void describe(const struct member *member, const struct source_status *st
         [STANDING_RESET_SUSPECTED] = "upstream was reset? needs a reload from",
     };
     const struct nrtm_client_status *s = &member->status;
-    const char *phrase = stored->state == SOURCE_EMPTY ? "empty, load a dump of"
-                         : member->pauses > 0          ? "paused for a command, then"
-                                                       : phrases[s->standing];
+    const char *phrase = phrases[s->standing];
 
+    if (stored->state == SOURCE_EMPTY) {
+        phrase = "empty, load a dump of";
+    } else if (stored->state == SOURCE_LOADING) {
+        phrase = "being loaded, then";
+    } else if (stored->state != SOURCE_READY) {
+        phrase = "not open yet, then";
+    } else if (member->pauses > 0) {
+        phrase = "paused for a command, then";
+    }
     snprintf(out->text, sizeof(out->text), "%s %.100s", phrase, member->peer);
     snprintf(out->error, sizeof(out->error), "%s", s->error);
 }

@@ -2,6 +2,7 @@
  * The rows of mirrors in the properties file. A mistake in the rows of one mirror disables that
  * mirror and nothing else: an operator's other mirrors must come up.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +125,14 @@ static enum err check_complete(const struct mirror_source_conf *source, struct w
     return why_set(why, ERR_SYNTAX, "nrtm.import.%s.%s is missing", source->name, missing);
 }
 
+static bool has_row(struct conf *file, const char *name, const char *field)
+{
+    char key[300];
+
+    snprintf(key, sizeof(key), "nrtm.import.%s.%s", name, field);
+    return conf_get(file, key) != NULL;
+}
+
 static void read_source(struct conf *file, const char *name, struct mirror_source_conf *out)
 {
     struct why why;
@@ -131,6 +140,7 @@ static void read_source(struct conf *file, const char *name, struct mirror_sourc
 
     *out = (struct mirror_source_conf){.name = name, .serial = "", .notice_off = ""};
     out->charset = CHARSET_ASCII; /* Stands for: not configured. */
+    out->reload_auto = has_row(file, name, "dump");
     rc = conf_apply(file, mirror_source_conf_keys, name, out, &why);
     if (rc == ERR_OK) {
         rc = check_complete(out, &why);
@@ -149,11 +159,10 @@ static void read_source(struct conf *file, const char *name, struct mirror_sourc
 
 static void forget_rows(struct conf *file, const char *name)
 {
-    struct buf rows = {0};
+    char rows[300];
 
-    buf_printf(&rows, "nrtm.import.%s.*", name);
-    conf_ignore(file, rows.at);
-    buf_free(&rows);
+    snprintf(rows, sizeof(rows), "nrtm.import.%s.*", name);
+    conf_ignore(file, rows);
 }
 
 enum err mirror_conf_read(struct conf *file, struct mirror_conf *out, struct why *why)

@@ -3,6 +3,7 @@
  */
 #include "fake_storage.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@ struct load {
 };
 
 static struct source the_source;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* Of state and opens. */
+static bool is_open;
 
 struct source *fake_source(void)
 {
@@ -66,8 +69,45 @@ void source_get_position(struct source *source, struct source_position *out)
 
 void source_note_state(struct source *source, const char *state, const char *error)
 {
-    snprintf(fake.state, sizeof(fake.state), "%s", state);
-    snprintf(fake.error, sizeof(fake.error), "%s", error == NULL ? "" : error);
+    snprintf(fake.noted_state, sizeof(fake.noted_state), "%s", state);
+    snprintf(fake.noted_error, sizeof(fake.noted_error), "%s", error == NULL ? "" : error);
+}
+
+/* --- one source, opened by a thread of the mirror's --- */
+
+size_t storage_source_count(const struct storage *storage)
+{
+    return 1;
+}
+
+struct source *storage_source(const struct storage *storage, size_t i)
+{
+    return &the_source;
+}
+
+struct source *storage_find(const struct storage *storage, struct str name)
+{
+    return str_eq_nocase(name, STR("RIPE-GRS")) ? &the_source : NULL;
+}
+
+enum err source_open(struct source *source, struct why *why)
+{
+    pthread_mutex_lock(&mutex);
+    fake.opens++;
+    is_open = fake.opens > fake.opens_that_fail;
+    pthread_mutex_unlock(&mutex);
+    return is_open ? ERR_OK : why_set(why, ERR_SQL_LOST, "fake open");
+}
+
+void source_get_status(struct source *source, struct source_status *out)
+{
+    pthread_mutex_lock(&mutex);
+    *out = (struct source_status){.state = is_open ? fake.state : SOURCE_CLOSED};
+    pthread_mutex_unlock(&mutex);
+}
+
+void source_housekeep(struct source *source)
+{
 }
 
 static void add_line(struct buf *lines, const char *what, int64_t serial, struct str text)
@@ -207,7 +247,10 @@ enum err load_finish(struct load *load, struct load_report *report, struct why *
 
     if (rc == ERR_OK) {
         buf_add_str(&fake.committed, buf_str(&load->lines));
+        pthread_mutex_lock(&mutex);
         fake.loads++;
+        fake.state = SOURCE_READY;
+        pthread_mutex_unlock(&mutex);
         *report = (struct load_report){.objects = 1};
     } else {
         why_set(why, rc, "fake load");

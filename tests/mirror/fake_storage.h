@@ -19,7 +19,9 @@ struct fake_storage {
     int syncs;
     size_t
         packet_limit; /**< Texts longer than this cannot be committed (ERR_SQL_PACKET); 0: none. */
-    char state[64], error[300]; /**< Of source_note_state(). */
+    char noted_state[64], noted_error[300]; /**< Of source_note_state(). */
+    enum source_state state;                /**< Of source_get_status(), once opened. */
+    int opens, opens_that_fail;
     struct load_options load_options;
     enum err load_finish_result;
     int loads; /**< Loads that succeeded. */

@@ -312,7 +312,7 @@ ParameterizedTest(struct refusal *r, nrtm_client, answers_each_refusal_in_its_wa
     cr_expect(fake_next_timer_ms() >= r->least_ms && fake_next_timer_ms() <= r->most_ms,
               "%s: %lld ms", r->bytes, (long long)fake_next_timer_ms());
     cr_expect_str_neq(status().error, "");
-    cr_expect_str_eq(fake.state, nrtm_standing_text(r->standing));
+    cr_expect_str_eq(fake.noted_state, nrtm_standing_text(r->standing));
 }
 
 Test(nrtm_client, goes_on_soon_after_garbage_in_the_middle)

@@ -1,0 +1,127 @@
+/*
+ * The rows of mirrors: defaults, and that one mirror's mistake is its own.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "mirror/mirror.h"
+
+#define TWO_MIRRORS                                                                                \
+    "nrtm.import.enabled=true\nnrtm.import.sources=RIPE-GRS, RADB-GRS\n"                           \
+    "nrtm.import.RIPE-GRS.source=RIPE\nnrtm.import.RIPE-GRS.host=whois.ripe.net\n"                 \
+    "nrtm.import.RIPE-GRS.port=4444\n"                                                             \
+    "nrtm.import.RADB-GRS.source=RADB\nnrtm.import.RADB-GRS.host=nrtm.radb.net\n"                  \
+    "nrtm.import.RADB-GRS.port=43\n"
+
+static struct conf *file;
+static struct mirror_conf conf;
+
+static void read_text(const char *text)
+{
+    struct why why = {""};
+
+    log_set_level(LOG_ERROR + 1);
+    cr_assert_eq(conf_parse(str_from(text), "properties", &file, &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(mirror_conf_read(file, &conf, &why), ERR_OK, "%s", why.text);
+}
+
+static void forget(void)
+{
+    mirror_conf_free(&conf);
+    conf_free(file);
+}
+
+TestSuite(mirror_conf, .fini = forget);
+
+Test(mirror_conf, is_off_without_rows)
+{
+    read_text("whois.source=LOCAL\n");
+    cr_expect_not(conf.is_enabled);
+    cr_expect_eq(conf.source_count, 0);
+    cr_expect_eq(conf.keepalive.idle_s, 60);
+    cr_expect_eq(conf.start_timeout_s, 300);
+    cr_expect_eq(conf.max_object, 20 << 20);
+}
+
+Test(mirror_conf, reads_several_mirrors)
+{
+    read_text(TWO_MIRRORS);
+    cr_expect(conf.is_enabled);
+    cr_assert_eq(conf.source_count, 2);
+    cr_expect_str_eq(conf.sources[0].name, "RIPE-GRS");
+    cr_expect_str_eq(conf.sources[0].host, "whois.ripe.net");
+    cr_expect_eq(conf.sources[0].version, 3);
+    cr_expect_eq(conf.sources[0].mode, NRTM_MODE_AUTO);
+    cr_expect_eq(conf.sources[0].poll_s, 60);
+    cr_expect_str_eq(conf.sources[1].source, "RADB");
+    cr_expect_eq(conf.sources[1].port, 43);
+    cr_expect(conf.sources[0].is_enabled && conf.sources[1].is_enabled);
+    cr_expect_eq(conf_warn_unknown(file), 0);
+}
+
+Test(mirror_conf, knows_the_usual_charset_of_an_upstream)
+{
+    read_text(TWO_MIRRORS);
+    cr_expect_eq(conf.sources[0].charset, CHARSET_LATIN1);
+    cr_expect_eq(conf.sources[1].charset, CHARSET_UTF8);
+}
+
+Test(mirror_conf, takes_a_declared_charset)
+{
+    read_text(TWO_MIRRORS "nrtm.import.RIPE-GRS.charset=utf8\nnrtm.import.RADB-GRS.charset=\n");
+    cr_expect_eq(conf.sources[0].charset, CHARSET_UTF8);
+    cr_expect_eq(conf.sources[1].charset, CHARSET_UTF8);
+}
+
+Test(mirror_conf, reloads_by_itself_only_with_a_dump_or_when_told)
+{
+    read_text(TWO_MIRRORS "nrtm.import.RIPE-GRS.dump=a.gz, b.gz\n");
+    cr_expect_eq(conf.sources[0].dump.count, 2);
+    cr_expect(conf.sources[0].reload_auto);
+    cr_expect_not(conf.sources[1].reload_auto);
+    forget();
+    read_text(TWO_MIRRORS "nrtm.import.RIPE-GRS.dump=a.gz\nnrtm.import.RIPE-GRS.reload=manual\n");
+    cr_expect_not(conf.sources[0].reload_auto);
+}
+
+Test(mirror_conf, disables_only_the_mirror_with_a_mistake)
+{
+    static const char *const mistakes[] = {
+        "nrtm.import.RADB-GRS.port=hello\n",     "nrtm.import.RADB-GRS.version=4\n",
+        "nrtm.import.RADB-GRS.mode=push\n",      "nrtm.import.RADB-GRS.poll=5\n",
+        "nrtm.import.RADB-GRS.charset=ebcdic\n", "nrtm.import.RADB-GRS.reload=never\n",
+    };
+
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+        char text[1000];
+
+        snprintf(text, sizeof(text), TWO_MIRRORS "%s", mistakes[i]);
+        read_text(text);
+        cr_expect(conf.sources[0].is_enabled, "%s", mistakes[i]);
+        cr_expect_not(conf.sources[1].is_enabled, "%s", mistakes[i]);
+        cr_expect_eq(conf_warn_unknown(file), 0, "the mistake was told");
+        if (i + 1 < sizeof(mistakes) / sizeof(mistakes[0])) {
+            forget();
+        }
+    }
+}
+
+Test(mirror_conf, disables_a_mirror_without_host)
+{
+    read_text("nrtm.import.sources=RIPE-GRS\nnrtm.import.RIPE-GRS.source=RIPE\n"
+              "nrtm.import.RIPE-GRS.port=4444\n");
+    cr_assert_eq(conf.source_count, 1);
+    cr_expect_not(conf.sources[0].is_enabled);
+}
+
+Test(mirror_conf, refuses_a_bad_value_of_all_mirrors)
+{
+    struct why why;
+
+    log_set_level(LOG_ERROR + 1);
+    cr_assert_eq(conf_parse(STR("mirror.heartbeat=soon\n"), "properties", &file, &why), ERR_OK);
+    cr_expect_eq(mirror_conf_read(file, &conf, &why), ERR_SYNTAX);
+    cr_expect_not_null(strstr(why.text, "mirror.heartbeat"));
+}
