@@ -9,10 +9,7 @@
 enum err item_load(const struct view *view, uint32_t id, struct item *out)
 {
     out->is_parsed = false;
-    if (!snapshot_object(view->snap, id, &out->info)) {
-        return ERR_NOT_FOUND;
-    }
-    return snapshot_text(view->reader, view->snap, id, view->scratch, &out->text);
+    return snapshot_load(view->reader, view->snap, id, view->scratch, &out->info, &out->text);
 }
 
 enum err item_parse(const struct view *view, struct item *item)

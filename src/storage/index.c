@@ -176,10 +176,10 @@ enum err index_get(struct index *index, uint32_t id, struct arena *arena, struct
 {
     const struct snapshot *snap = index_newest(index);
 
-    if (snap == NULL || !snapshot_object(snap, id, &out->info)) {
+    if (snap == NULL) {
         return ERR_NOT_FOUND;
     }
-    return snapshot_read(&index->reader, snap, id, arena, &out->text);
+    return snapshot_read(&index->reader, snap, id, arena, &out->info, &out->text);
 }
 
 enum err index_find(struct index *index, enum rpsl_class class, struct str canonical,

@@ -41,23 +41,30 @@ bool snapshot_object(const struct snapshot *snap, uint32_t id, struct object_inf
 }
 
 enum err snapshot_read(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
-                       struct arena *arena, struct str *out)
+                       struct arena *arena, struct object_info *info, struct str *out)
 {
     const uint8_t *record = snapshot_object_record(snap, id);
-    struct object_info info;
     text_ref text;
 
     if (record == NULL) {
         return ERR_NOT_FOUND;
     }
-    object_record_get(record, &info, &text);
+    object_record_get(record, info, &text);
     return text_reader_get(reader, &snap->index->texts, text, arena, out);
+}
+
+enum err snapshot_load(struct reader *reader, const struct snapshot *snap, uint32_t id,
+                       struct arena *arena, struct object_info *info, struct str *out)
+{
+    return snapshot_read(reader_texts(reader), snap, id, arena, info, out);
 }
 
 enum err snapshot_text(struct reader *reader, const struct snapshot *snap, uint32_t id,
                        struct arena *arena, struct str *out)
 {
-    return snapshot_read(reader_texts(reader), snap, id, arena, out);
+    struct object_info info;
+
+    return snapshot_load(reader, snap, id, arena, &info, out);
 }
 
 enum err id_list_add(struct id_list *list, struct arena *arena, uint32_t id)
@@ -96,14 +103,11 @@ static enum err verify_key(struct text_reader *reader, const struct snapshot *sn
     struct str text;
     enum err rc;
 
-    if (!snapshot_object(snap, id, &info) || info.class != class) {
-        return ERR_NOT_FOUND;
-    }
-    rc = snapshot_read(reader, snap, id, arena, &text);
-    if (rc == ERR_OK) {
+    rc = snapshot_read(reader, snap, id, arena, &info, &text);
+    if (rc == ERR_OK && info.class == class) {
         rc = object_parse(text, arena, &object, &key);
     }
-    if (rc == ERR_OK && !str_eq(key.canonical, canonical)) {
+    if (rc == ERR_OK && (info.class != class || !str_eq(key.canonical, canonical))) {
         rc = ERR_NOT_FOUND;
     }
     return rc;

@@ -67,6 +67,10 @@ bool snapshot_object(const struct snapshot *snap, uint32_t id, struct object_inf
 enum err snapshot_text(struct reader *reader, const struct snapshot *snap, uint32_t id,
                        struct arena *arena, struct str *out) MUST_CHECK;
 
+/** Both at once, with one look-up; as snapshot_text(). *info is filled on ERR_OK. */
+enum err snapshot_load(struct reader *reader, const struct snapshot *snap, uint32_t id,
+                       struct arena *arena, struct object_info *info, struct str *out) MUST_CHECK;
+
 /** A list of object ids that grows in an arena. Zero-initialise. */
 struct id_list {
     uint32_t *ids;

@@ -67,7 +67,7 @@ uint64_t index_garbage_bytes(const struct index *index);
 /* The reading functions of snapshot.h, for whoever has a text reader. */
 const uint8_t *snapshot_object_record(const struct snapshot *snap, uint32_t id);
 enum err snapshot_read(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
-                       struct arena *arena, struct str *out) MUST_CHECK;
+                       struct arena *arena, struct object_info *info, struct str *out) MUST_CHECK;
 enum err snapshot_find_key(struct text_reader *reader, const struct snapshot *snap,
                            enum rpsl_class class, struct str canonical, struct arena *arena,
                            uint32_t *id_out) MUST_CHECK;
