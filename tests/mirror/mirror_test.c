@@ -143,28 +143,33 @@ Test(mirror, rests_while_it_is_paused)
     wait_for_text("trying again");
 }
 
+static void reconfigure(const char *text)
+{
+    struct conf *older_file = file;
+    struct mirror_conf older = conf, *fresh = calloc(1, sizeof(*fresh));
+    struct why why = {""};
+
+    cr_assert_eq(conf_parse(str_from(text), "fresh", &file, &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(mirror_conf_read(file, fresh, &why), ERR_OK, "%s", why.text);
+    mirror_reconfigure(mirror, fresh);
+    conf = *fresh;
+    mirror_reconfigure(mirror, &conf); /* Nothing holds the older ones behind the second. */
+    free(fresh);
+    mirror_conf_free(&older);
+    conf_free(older_file);
+}
+
 Test(mirror, takes_over_a_new_configuration)
 {
-    struct conf *fresh_file;
-    struct mirror_conf fresh;
-    struct why why;
-
     fake.state = SOURCE_READY;
     make_mirror("");
     start();
     wait_for_error("127.0.0.1 port 1");
-    cr_assert_eq(conf_parse(STR("nrtm.import.enabled=true\nnrtm.import.sources=RIPE-GRS\n"
-                                "nrtm.import.RIPE-GRS.source=RIPE\n"
-                                "nrtm.import.RIPE-GRS.host=127.0.0.2\n"
-                                "nrtm.import.RIPE-GRS.port=2\n"),
-                            "fresh", &fresh_file, &why),
-                 ERR_OK);
-    cr_assert_eq(mirror_conf_read(fresh_file, &fresh, &why), ERR_OK);
-    mirror_reconfigure(mirror, &fresh);
+    reconfigure("nrtm.import.enabled=true\nnrtm.import.sources=RIPE-GRS\n"
+                "nrtm.import.RIPE-GRS.source=RIPE\nnrtm.import.RIPE-GRS.host=127.0.0.2\n"
+                "nrtm.import.RIPE-GRS.port=2\n");
     wait_for_error("127.0.0.2 port 2");
-    cr_assert_eq(conf_parse(STR("nrtm.import.enabled=false\n"), "off", &fresh_file, &why), ERR_OK);
-    cr_assert_eq(mirror_conf_read(fresh_file, &fresh, &why), ERR_OK);
-    mirror_reconfigure(mirror, &fresh);
+    reconfigure("nrtm.import.enabled=false\n");
     cr_expect_str_eq(status().text, "no mirror");
 }
 
