@@ -7,6 +7,7 @@ program share. Nothing sleeps for luck: tests wait for log lines, answers and SQ
     WHOISD       the binary (build/whoisd or whoisd of the tree otherwise)
     E2E_LONG     set: the long form of a scenario
     E2E_SEED     of the random choices; printed
+    E2E_PATIENCE seconds to wait for something that should happen, 60
     E2E_KEEP     set: keep the temporary directory of a failed run
 """
 
@@ -39,7 +40,7 @@ from upstream import Journal, Upstream  # noqa: E402
 IS_LONG = bool(os.environ.get("E2E_LONG"))
 SEED = int(os.environ.get("E2E_SEED") or random.randrange(1 << 32))
 # Slow builds (sanitizers) and loaded machines need time; a wait that succeeds costs none of it.
-PATIENCE = 60
+PATIENCE = int(os.environ.get("E2E_PATIENCE") or 60)
 
 
 def find_binary():
@@ -72,6 +73,12 @@ def wait_for(what, condition, seconds=PATIENCE):
         if time.monotonic() > deadline:
             raise AssertionError("waited %d s for %s" % (seconds, what))
         time.sleep(0.01)
+
+
+def long_only(test):
+    """A test of the long form."""
+    test.is_long = True
+    return test
 
 
 def equal(got, expected, what):
@@ -169,8 +176,8 @@ class Whois:
 
 def blocks(answer):
     """The objects of an answer: paragraphs that are not comments."""
-    return [block for block in answer.strip(b"\n").split(b"\n\n")
-            if block.strip(b"\n") and not block.startswith(b"%")]
+    return [block for block in re.split(rb"\n\n+", answer.strip(b"\n"))
+            if block and not block.startswith(b"%")]
 
 
 def ask_once(port, line, half_close=False):
@@ -234,11 +241,13 @@ class Lab:
     # --- the server ---
 
     def write_properties(self):
+        """Replaced in one step: a server may be reading it."""
         path = os.path.join(self.root, "properties")
-        with open(path, "w", encoding="utf-8") as file:
+        with open(path + ".new", "w", encoding="utf-8") as file:
             for key, value in self.options.items():
                 file.write("%s=%s\n" % (key, value))
-        os.chmod(path, 0o644)
+        os.chmod(path + ".new", 0o644)
+        os.rename(path + ".new", path)
 
     def whoisd(self, *arguments, check=True, env=None, seconds=120):
         """Run a command to its end; return (exit code, output)."""
@@ -277,9 +286,14 @@ class Lab:
             stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **env})
         output.close()
         if wait:
+            wait_for("the control socket", lambda: not self.is_alive() or self.is_listening())
             code, text = self.whoisd("--wait-ready", str(PATIENCE), check=False)
             if code:
                 raise AssertionError("not ready: %s\n%s" % (text, self.tail()))
+
+    def is_listening(self):
+        """Whether this server takes commands; a killed one leaves its socket behind."""
+        return self.whoisd("--status", check=False)[0] in (0, 150)
 
     def stop(self):
         """End cleanly; the exit code has to be 0."""
@@ -335,12 +349,17 @@ class Lab:
             text += file.read().decode("latin-1").splitlines()[-40:]
         return "\n".join(text)
 
-    def wait_for_log(self, pattern, seconds=PATIENCE, start=None):
+    def wait_for(self, what, condition, seconds=PATIENCE):
+        """As wait_for(); a failure shows the log and what the upstreams saw."""
         try:
-            return wait_for("log line /%s/" % pattern,
-                            lambda: re.search(pattern, self.log(start)), seconds)
+            return wait_for(what, condition, seconds)
         except AssertionError as error:
-            raise AssertionError("%s\n%s" % (error, self.tail())) from None
+            events = ["\n".join(upstream.events[-15:]) for upstream in self.upstreams]
+            raise AssertionError("%s\n%s\n%s" % (error, self.tail(), "\n".join(events))) from None
+
+    def wait_for_log(self, pattern, seconds=PATIENCE, start=None):
+        return self.wait_for("log line /%s/" % pattern,
+                             lambda: re.search(pattern, self.log(start)), seconds)
 
     # --- asking ---
 
@@ -351,22 +370,17 @@ class Lab:
         return ask_once(self.port, line, **more)
 
     def wait_for_serial(self, serial, database=DATABASE, seconds=PATIENCE):
-        try:
-            wait_for("serial %d in %s" % (serial, database),
-                     lambda: self.database.max_serial(database) >= serial or not self.is_alive(),
-                     seconds)
-        except AssertionError as error:
-            raise AssertionError("%s\n%s" % (error, self.tail())) from None
+        self.wait_for("serial %d in %s" % (serial, database),
+                      lambda: self.database.max_serial(database) >= serial or not self.is_alive(),
+                      seconds)
         equal(self.database.max_serial(database), serial, "max(serial_id); " + self.tail())
-
-
-def sql_client_env():
-    return {**os.environ, "LC_ALL": "C"}
 
 
 def run_tests(module):
     """Run the test functions of a module; those named on the command line, otherwise all."""
-    names = sys.argv[1:] or [name for name in vars(module) if name.startswith("test_")]
+    names = sys.argv[1:] or [
+        name for name, test in vars(module).items()
+        if name.startswith("test_") and (IS_LONG or not hasattr(test, "is_long"))]
     random.seed(SEED)
     directory = tempfile.mkdtemp(prefix="whoisd-e2e-")
     os.chmod(directory, 0o755)

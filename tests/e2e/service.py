@@ -128,6 +128,9 @@ def test_reload_by_difference(lab):
 
 
 def test_apply_a_stream_file(lab):
+    lab.options["nrtm.import.RIPE-GRS.source"] = "RIPE"
+    lab.options["nrtm.import.RIPE-GRS.host"] = "127.0.0.1"
+    lab.options["nrtm.import.RIPE-GRS.port"] = free_port()
     lab.load()
     lab.whoisd("--apply", "RIPE-GRS", JOURNAL)
     equal(lab.database.max_serial(), LAST, "serial")

@@ -207,8 +207,7 @@ class Session:
             raise Ended("refused")
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if dialect == "ripe":
-            # The plan is the session's that asks with -g: the banner comes before we know.
-            self.plan = self.upstream.peek_plan()
+            self.plan = self.upstream.take_plan()
             self.send(self.plan.get("banner", "").encode("latin-1") or BANNER)
         lines = self.sock.makefile("rb")
         while True:
@@ -224,10 +223,11 @@ class Session:
         self.stay = False
         words = re.sub("^-g", "-g ", request).split()
         if "-q" in words:
+            self.upstream.return_plan(self.plan)
             self.plan = {}
             self.answer_q(words)
             return
-        self.plan = self.upstream.take_plan()
+        self.plan = self.plan or self.upstream.take_plan()
         if "answer" in self.plan:
             self.send(self.plan["answer"].encode("latin-1"))
             raise Ended("answer")
@@ -378,7 +378,8 @@ class Upstream:
         self.listener = socket.create_server((host, port), backlog=64)
         self.host, self.port = self.listener.getsockname()[:2]
         self.log("listening %s:%d" % (self.host, self.port))
-        threading.Thread(target=self.accept_all, daemon=True).start()
+        self.acceptor = threading.Thread(target=self.accept_all, daemon=True)
+        self.acceptor.start()
 
     def accept_all(self):
         while True:
@@ -419,11 +420,13 @@ class Upstream:
     def plan(self, **plan):
         self.plans.append(plan)
 
-    def peek_plan(self):
-        return dict(self.plans[0]) if self.plans else {}
-
     def take_plan(self):
         return dict(self.plans.pop(0)) if self.plans else {}
+
+    def return_plan(self, plan):
+        """It was a session with -q: the plan is for the next one."""
+        if plan:
+            self.plans.insert(0, plan)
 
     def publish(self, last):
         self.journal.publish(last)
@@ -438,6 +441,9 @@ class Upstream:
             session.close(reset=True)
 
     def close(self):
+        """A thread in accept() is woken and waited for, or it would take the next listener's clients."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.acceptor.join()
         self.listener.close()
         for session in list(self.sessions):
             session.close()
