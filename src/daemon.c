@@ -134,6 +134,14 @@ static enum err build_query_server(struct daemon *daemon, struct why *why)
     return rc != ERR_OK ? rc : query_server_listen(daemon->query, why);
 }
 
+/* On the mirror loop. */
+static void on_stale(void *context, const struct source *source, int64_t since_ms)
+{
+    struct daemon *daemon = context;
+
+    query_server_set_stale(daemon->query, source_name(source), since_ms);
+}
+
 /* Everything that may need root, and everything whose failure the operator should see at once. */
 static enum err build_server(struct daemon *daemon, struct why *why)
 {
@@ -141,6 +149,7 @@ static enum err build_server(struct daemon *daemon, struct why *why)
                              &system_clock, &daemon->mirror, why);
 
     if (rc == ERR_OK) {
+        mirror_on_stale(daemon->mirror, on_stale, daemon);
         rc = build_query_server(daemon, why);
     }
     if (rc == ERR_OK) {

@@ -5,7 +5,10 @@
  */
 #include "mirror/loader.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -99,22 +102,32 @@ static void compare_serial_again(const struct loading *l, int64_t first)
 
 /* --- progress --- */
 
+/* A line for the log, and for who waits for the load. */
+PRINTF_LIKE(2, 3)
+static void say(const struct loading *l, const char *format, ...)
+{
+    char line[300];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    log_info(LOG_LOADER, "%s", line);
+    if (l->request->on_progress != NULL) {
+        l->request->on_progress(l->request->context, line);
+    }
+}
+
 static void say_progress(struct loading *l, int64_t now)
 {
     double fraction = dump_fraction(l->dump);
     int64_t elapsed = now - l->started_ms, since = now - l->progress_ms;
     int64_t left_s = fraction > 0 ? (int64_t)(elapsed * (1 - fraction) / fraction / 1000) : 0;
-    char line[300];
+    int64_t rate = (int64_t)(l->objects - l->objects_before) * 1000 / (since > 0 ? since : 1);
 
-    snprintf(
-        line, sizeof(line), "%s: %llu objects, %lld objects/s, %d%%, %lld min %02lld s left",
-        l->name, (unsigned long long)l->objects,
-        (long long)((int64_t)(l->objects - l->objects_before) * 1000 / (since > 0 ? since : 1)),
-        (int)(fraction * 100), (long long)(left_s / 60), (long long)(left_s % 60));
-    log_info(LOG_LOADER, "%s", line);
-    if (l->request->on_progress != NULL) {
-        l->request->on_progress(l->request->context, line);
-    }
+    say(l, "%s: %llu objects, %lld objects/s, %d%%, %lld min %02lld s left", l->name,
+        (unsigned long long)l->objects, (long long)rate, (int)(fraction * 100),
+        (long long)(left_s / 60), (long long)(left_s % 60));
     l->progress_ms = now;
     l->objects_before = l->objects;
 }
@@ -198,6 +211,58 @@ static void say_result(const struct loading *l, const struct load_report *report
              (unsigned long long)dump_tombstones(l->dump), (long long)ms);
 }
 
+/* --- the end of a load: storage is silent while it writes the rest and builds the index --- */
+
+struct finishing {
+    struct loading *l;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool is_done;
+};
+
+static void *say_finishing(void *context)
+{
+    struct finishing *finishing = context;
+    const struct loading *l = finishing->l;
+    struct timespec until;
+    int seconds = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    pthread_mutex_lock(&finishing->mutex);
+    while (!finishing->is_done) {
+        until.tv_sec += PROGRESS_MS / 1000;
+        while (!finishing->is_done && pthread_cond_timedwait(&finishing->changed, &finishing->mutex,
+                                                             &until) != ETIMEDOUT) {
+        }
+        if (!finishing->is_done) {
+            seconds += PROGRESS_MS / 1000;
+            say(l, "%s: %llu objects read, writing the rest and building the index, %d s", l->name,
+                (unsigned long long)l->objects, seconds);
+        }
+    }
+    pthread_mutex_unlock(&finishing->mutex);
+    return NULL;
+}
+
+/* load_finish() with a line of progress now and then. */
+static enum err finish_load(struct loading *l, struct load_report *report, struct why *why)
+{
+    struct finishing finishing = {
+        .l = l, .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    bool has_thread = pthread_create(&finishing.thread, NULL, say_finishing, &finishing) == 0;
+    enum err rc = load_finish(l->load, report, why);
+
+    pthread_mutex_lock(&finishing.mutex);
+    finishing.is_done = true;
+    pthread_cond_signal(&finishing.changed);
+    pthread_mutex_unlock(&finishing.mutex);
+    if (has_thread) {
+        pthread_join(finishing.thread, NULL);
+    }
+    return rc;
+}
+
 static enum err load_objects(struct loading *l, int64_t serial, struct str first,
                              struct load_report *report, struct why *why)
 {
@@ -219,7 +284,7 @@ static enum err load_objects(struct loading *l, int64_t serial, struct str first
     }
     say_progress(l, now_ms());
     compare_serial_again(l, serial);
-    rc = load_finish(l->load, report, why);
+    rc = finish_load(l, report, why);
     if (rc == ERR_OK) {
         say_result(l, report, serial);
     }

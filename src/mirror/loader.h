@@ -22,7 +22,7 @@ struct load_request {
     size_t max_object;         /**< mirror.max.object.size */
     bool force;                /**< See load_options.force. */
     const atomic_bool *cancel; /**< Looked at all the time; ERR_STOPPED follows. May be NULL. */
-    /** Called with each line of progress that is logged, on the loading thread; may be NULL. */
+    /** Called with each line of progress that is logged, one at a time; may be NULL. */
     void (*on_progress)(void *context, const char *line);
     void *context;
 };

@@ -26,7 +26,11 @@ enum {
     RELOAD_EVERY_MS = 6 * 60 * 60 * 1000,
     RELOAD_FAILURES_MAX = 2,
     DEGRADED_AFTER_MS = 60000, /* A short back-off is everyday life. */
+    LATE_MS = 10 * 60 * 1000,  /* Worth a WARN. */
+    STALE_MS = 60 * 60 * 1000, /* Worth an ERROR, and a line in every answer. */
 };
+
+enum freshness { FRESH, LATE, STALE };
 
 /** A source and what the mirror does for it. */
 struct member {
@@ -37,6 +41,7 @@ struct member {
     /* The loop's. */
     struct nrtm_client_conf client_conf;
     struct nrtm_client *client; /* NULL: nothing to follow. */
+    enum freshness freshness;
 
     /* Under the mutex. */
     const struct mirror_source_conf *conf; /* NULL: not mirrored. */
@@ -63,6 +68,8 @@ struct mirror {
     struct loop *loop; /* NULL until started. */
     bool has_thread;
     struct loop_timer tick;
+    void (*on_stale)(void *context, const struct source *source, int64_t since_ms); /* Or NULL. */
+    void *stale_context;
     int64_t watched_ms;
     atomic_bool stopping;
     pthread_mutex_t mutex;
@@ -473,6 +480,45 @@ const struct mirror_source_conf *mirror_source_conf_of(const struct mirror *mirr
 
 /* --- the loop's ticks --- */
 
+static enum freshness freshness_of(const struct member *member, int64_t late_ms)
+{
+    enum nrtm_standing standing = member->status.standing;
+
+    if (member->client == NULL) {
+        return FRESH;
+    }
+    if (late_ms >= STALE_MS || standing == STANDING_EXPIRED ||
+        standing == STANDING_RESET_SUSPECTED) {
+        return STALE;
+    }
+    return late_ms >= LATE_MS ? LATE : FRESH;
+}
+
+/* Say so once when a mirror falls behind, falls far behind, and has caught up. */
+static void judge_freshness(struct member *member)
+{
+    const struct mirror *mirror = member->mirror;
+    int64_t since_ms = member->status.fresh_ms;
+    int64_t late_ms = clock_wall_ms(mirror->clock) - since_ms;
+    enum freshness freshness = freshness_of(member, late_ms);
+
+    if (freshness == member->freshness) {
+        return;
+    }
+    if (freshness == FRESH) {
+        log_info(LOG_IMPORTER, "%s is up to date again", source_name(member->source));
+    } else {
+        log_write(freshness == STALE ? LOG_ERROR : LOG_WARN, LOG_IMPORTER,
+                  "%s is %s: not up to date for %lld min, state=%s", source_name(member->source),
+                  freshness == STALE ? "stale" : "late", (long long)(late_ms / 60000),
+                  nrtm_standing_text(member->status.standing));
+    }
+    member->freshness = freshness;
+    if (mirror->on_stale != NULL) {
+        mirror->on_stale(mirror->stale_context, member->source, freshness == STALE ? since_ms : 0);
+    }
+}
+
 static void on_tick(void *context)
 {
     struct mirror *mirror = context;
@@ -486,6 +532,7 @@ static void on_tick(void *context)
             watch_member(member);
         }
         settle_member(member);
+        judge_freshness(member);
         reload_if_lost(member, now);
         source_housekeep(member->source);
         if (watches && mirror->status_dir != NULL && member->client != NULL) {
@@ -704,6 +751,14 @@ void mirror_reconfigure(struct mirror *mirror, const struct mirror_conf *conf)
 }
 
 /* --- status --- */
+
+void mirror_on_stale(struct mirror *mirror,
+                     void (*hook)(void *context, const struct source *source, int64_t since_ms),
+                     void *context)
+{
+    mirror->on_stale = hook;
+    mirror->stale_context = context;
+}
 
 static void describe(const struct member *member, const struct source_status *stored,
                      struct mirror_status *out)

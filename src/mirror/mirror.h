@@ -77,6 +77,15 @@ void mirror_reconfigure(struct mirror *mirror, const struct mirror_conf *conf);
  * NULL for the main source. Lives as long as mirror. */
 const char *mirror_notice(const struct mirror *mirror, const struct source *source);
 
+/**
+ * Be told when the data of a mirror becomes stale: an hour without being up to date, or an upstream
+ * that lost us. Before mirror_start(); called on the mirror loop.
+ * @param hook  since_ms: wall clock when it was last up to date; 0: fresh again.
+ */
+void mirror_on_stale(struct mirror *mirror,
+                     void (*hook)(void *context, const struct source *source, int64_t since_ms),
+                     void *context);
+
 struct mirror_status {
     char text[160];   /**< One phrase: "streaming from whois.ripe.net:4444", "no mirror", ... */
     char error[300];  /**< "" when fine. */

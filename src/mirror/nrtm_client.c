@@ -106,6 +106,9 @@ static void set_standing(struct nrtm_client *client, enum nrtm_standing standing
 {
     struct nrtm_client_status *status = &client->status;
 
+    if (standing == STANDING_STREAM || status->standing == STANDING_STREAM) {
+        status->fresh_ms = clock_wall_ms(client->clock); /* Until now, or from now on. */
+    }
     if (standing != STANDING_COUNT && status->standing != standing) {
         log_write(standing >= STANDING_DENIED ? LOG_ERROR : LOG_INFO, LOG_IMPORTER,
                   "%s state=%s was=%s", client->name, nrtm_standing_text(standing),
@@ -766,7 +769,7 @@ struct nrtm_client *nrtm_client_new(const struct nrtm_client_conf *conf, struct 
     client->retry.random = (unsigned)clock_mono_us();
     client->status.upstream_max = -1;
     client->status.standing = STANDING_BOOTSTRAP;
-    client->status.standing_since_ms = clock_wall_ms(clock);
+    client->status.standing_since_ms = client->status.fresh_ms = clock_wall_ms(clock);
     client->hw_moved_ms = now_ms(client);
     if (conf->version < 3) {
         log_warn(LOG_IMPORTER,
@@ -809,4 +812,7 @@ void nrtm_client_get_status(const struct nrtm_client *client, struct nrtm_client
 {
     *out = client->status;
     out->state = client->state;
+    if (client->state == NRTM_RECEIVING && out->standing == STANDING_STREAM) {
+        out->fresh_ms = clock_wall_ms(client->clock);
+    }
 }

@@ -55,6 +55,8 @@ struct nrtm_client_status {
     struct nrtm_counters counters;
     int64_t position;        /**< Newest serial known complete. */
     int64_t upstream_max;    /**< -1: unknown. */
+    int64_t fresh_ms;        /**< Wall clock when the mirror was last known to be up to date; the
+                                  client's start before that. */
     int64_t last_connect_ms; /**< Wall clock; 0: never. */
     uint64_t sessions;       /**< Attempts. */
     uint64_t failures;       /**< Those that ended in a failure. */

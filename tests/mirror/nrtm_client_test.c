@@ -557,6 +557,27 @@ Test(nrtm_client, moves_hw_over_filtered_serials_by_heartbeat)
     expect_state(NRTM_REQUESTED);
 }
 
+Test(nrtm_client, knows_since_when_it_is_not_up_to_date)
+{
+    int64_t cut_ms;
+
+    fake_receive(start(), HEAD OP(12));
+    fake_settle();
+    fake_advance(9 * MINUTE);
+    cr_expect_eq(status().fresh_ms, fake_now_ms, "it streams");
+    nrtm_client_position_moved(client);
+    cut_ms = fake_now_ms;
+    fake_settle();
+    for (int i = 0; i < 10; i++) {
+        fake_refuse("no");
+        fake_advance(fake_next_timer_ms());
+    }
+    cr_expect_gt(fake_now_ms, cut_ms + 5 * MINUTE);
+    cr_expect_leq(status().fresh_ms, cut_ms);
+    fake_receive(fake_accept(), "%ERROR:401: invalid range: Not within 1-12\n");
+    cr_expect_eq(status().fresh_ms, fake_now_ms);
+}
+
 Test(nrtm_client, leaves_a_range_that_stops_in_the_middle)
 {
     nrtm_client_free(client);
