@@ -53,20 +53,30 @@ static const uint8_t *low_of(const struct tree_shape *shape, const struct node *
     return entry_at(shape, node, slot) + (node->level == 0 ? shape->low_at : shape->key_size + 4u);
 }
 
-/** The first slot whose key is not below `key`, from slot `from` on. */
+/** The first slot whose key is not below `key`, from slot `from` on (keys are distinct). */
 static unsigned lower_bound(const struct tree_shape *shape, const struct node *node, unsigned from,
                             const uint8_t *key)
 {
     unsigned size = entry_size(shape, node), to = node->count;
     uint64_t head = key_head(key, shape->key_size);
+    unsigned middle = (from + to) / 2;
 
-    while (from < to) {
-        unsigned middle = (from + to) / 2;
+    if (shape->key_size == 4 && node->level == 0 && from < to) {
+        /* Numbers, mostly without gaps: look where the key is when there are none. */
+        uint64_t first = key_head(node->payload, 4);
+
+        middle = head <= first ? from : head - first < to ? (unsigned)(head - first) : to - 1;
+    }
+    for (; from < to; middle = (from + to) / 2) {
         const uint8_t *entry = node->payload + middle * size;
         uint64_t entry_head = key_head(entry, shape->key_size);
+        int order = entry_head != head ? (entry_head < head ? -1 : 1)
+                                       : key_compare(entry, key, shape->key_size);
 
-        if (entry_head < head ||
-            (entry_head == head && key_compare(entry, key, shape->key_size) < 0)) {
+        if (order == 0) {
+            return middle;
+        }
+        if (order < 0) {
             from = middle + 1;
         } else {
             to = middle;
