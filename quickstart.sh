@@ -156,7 +156,10 @@ load_sample()
         return
     fi
     say "sample registry: loading $sample.db.gz into $source"
-    ./whois.init load $source $sample.db.gz "$(cat $sample.CURRENTSERIAL)"
+    # A copy, since the server's account may not be able to read the clone.
+    mkdir -p var/sample
+    cp $sample.db.gz var/sample/
+    ./whois.init load $source var/sample/ripe-small.db.gz "$(cat $sample.CURRENTSERIAL)"
 }
 
 mysql_dbint()
