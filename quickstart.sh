@@ -137,7 +137,7 @@ start_upstream()
     mkdir -p var/upstream
     rm -f var/upstream/pid
     if is_root; then
-        chown whoisd var/upstream
+        chown -R whoisd var/upstream
     fi
     setsid python3 tests/upstream/upstream.py endless $sample.db.gz --port "$port" \
         --state var/upstream/serial --serial "$(cat $sample.CURRENTSERIAL)" \

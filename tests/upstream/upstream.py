@@ -64,6 +64,7 @@ BANNER = (b"% The RIPE Database is subject to Terms and Conditions.\n"
 REQUEST = re.compile(r"^([A-Za-z0-9_-]+):(\d+):(\d+)-(\d+|LAST)$", re.IGNORECASE)
 OPS_PER_SEND = 2048
 WINDOW = 200000  # Ops that endless mode keeps.
+NEW_AT_START = 10
 
 
 class Journal:
@@ -467,9 +468,12 @@ class Endless(threading.Thread):
                 reached = int(file.read())
         except FileNotFoundError:
             reached = first_serial
+        # A few new ones at once: RIPE's server sends a client away that has everything already.
+        reached += NEW_AT_START
         while self.changes.number < reached - first_serial:
             self.grow(min(reached - first_serial - self.changes.number, WINDOW))
-        self.journal.publish(max(reached, first_serial))
+        self.save(reached)
+        self.journal.publish(reached)
 
     def grow(self, count):
         serial = self.journal.append([self.changes.next_change() for _ in range(count)])
@@ -483,10 +487,13 @@ class Endless(threading.Thread):
             due += self.tick
             time.sleep(max(due - time.monotonic(), 0))
             last = self.grow(self.per_tick)
-            with open(self.state + ".new", "w", encoding="ascii") as file:
-                file.write("%d\n" % last)
-            os.replace(self.state + ".new", self.state)
+            self.save(last)
             self.journal.publish(last)
+
+    def save(self, serial):
+        with open(self.state + ".new", "w", encoding="ascii") as file:
+            file.write("%d\n" % serial)
+        os.replace(self.state + ".new", self.state)
 
 
 def obey(upstream, line):
