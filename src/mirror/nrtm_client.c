@@ -393,7 +393,7 @@ static void write_request(struct nrtm_client *client, struct buf *out)
     char source[64], last[24] = "LAST";
     size_t i;
 
-    for (i = 0; upstream[i] != '\0' && i < sizeof(source) - 1; i++) {
+    for (i = 0; i < sizeof(source) - 1 && upstream[i] != '\0'; i++) {
         source[i] =
             (char)(upstream[i] >= 'a' && upstream[i] <= 'z' ? upstream[i] - 32 : upstream[i]);
     }
@@ -620,6 +620,23 @@ static void on_due(void *context)
     client_event(context, EVENT_DUE);
 }
 
+/* What an operator can do about it. */
+static void add_advice(struct nrtm_client *client)
+{
+    size_t used = strlen(client->why);
+    char *end = client->why + used;
+
+    if (client->outcome == OUTCOME_BEHIND) {
+        snprintf(end, sizeof(client->why) - used,
+                 "; our serial %lld is above the upstream's newest: it lags, its serials began "
+                 "anew, or ours was set too high (whois.init setserial %s N)",
+                 (long long)client->status.position, client->name);
+    } else if (client->outcome == OUTCOME_EXPIRED) {
+        snprintf(end, sizeof(client->why) - used, "; reload from a new dump (whois.init reload %s)",
+                 client->name);
+    }
+}
+
 static enum client_event end_session(struct nrtm_client *client)
 {
     const struct nrtm_end *row;
@@ -628,6 +645,7 @@ static enum client_event end_session(struct nrtm_client *client)
     bool repeated;
 
     commit_rest(client);
+    add_advice(client);
     row = nrtm_end_of(client->outcome);
     snprintf(error, sizeof(error), "%s: %.250s", nrtm_outcome_text(client->outcome), client->why);
     repeated = client->retry.last == client->outcome &&

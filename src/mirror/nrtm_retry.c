@@ -3,7 +3,7 @@
  */
 #include "mirror/nrtm_retry.h"
 
-#define SECOND 1000
+#define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define HOUR   (60 * MINUTE)
 #define POLL   (-1) /* Stands for the configured interval. */

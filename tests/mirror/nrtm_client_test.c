@@ -592,7 +592,7 @@ Test(nrtm_client, leaves_a_range_that_stops_in_the_middle)
 Test(nrtm_retry, has_its_rows_in_the_order_of_the_outcomes)
 {
     for (int i = 0; i < OUTCOME_COUNT; i++) {
-        cr_expect_eq(nrtm_end_of((enum nrtm_outcome)i)->outcome, i);
+        cr_expect_eq(nrtm_end_of((enum nrtm_outcome)i)->outcome, (enum nrtm_outcome)i);
     }
 }
 
