@@ -91,7 +91,7 @@ write_properties()
         cat >properties.new <<END
 # Written by quickstart.sh. All options: etc/whois.properties.example
 whois.source=LOCAL
-port.query=${WHOIS_PORT:-1043}
+port.query=$(query_port)
 
 whois.db.master.url=jdbc:mariadb://localhost/LOCAL?localSocket=$db_socket
 whois.db.master.username=$db_user
@@ -103,7 +103,7 @@ nrtm.import.enabled=true
 nrtm.import.sources=$source
 nrtm.import.$source.source=RIPE
 nrtm.import.$source.host=localhost
-nrtm.import.$source.port=${UPSTREAM_PORT:-4444}
+nrtm.import.$source.port=$(upstream_port)
 END
         if is_root; then
             chgrp whoisd properties.new
@@ -116,6 +116,31 @@ END
 property()
 {
     sed -n "s/^$1=//p" properties
+}
+
+query_port()
+{
+    if [ -e properties ]; then
+        property port.query
+    else
+        echo "${WHOIS_PORT:-1043}"
+    fi
+}
+
+upstream_port()
+{
+    if [ -e properties ]; then
+        property "nrtm.import.$source.port"
+    else
+        echo "${UPSTREAM_PORT:-4444}"
+    fi
+}
+
+# Before anything is started.
+check_ports()
+{
+    server_runs || refuse_used_port "$(query_port)" whoisd
+    upstream_pid >/dev/null || refuse_used_port "$(upstream_port)" "the NRTM upstream"
 }
 
 upstream_pid()
@@ -132,8 +157,7 @@ start_upstream()
         say "upstream: runs already, pid $pid"
         return
     fi
-    port=$(property "nrtm.import.$source.port")
-    refuse_used_port "$port" "the NRTM upstream"
+    port=$(upstream_port)
     mkdir -p var/upstream
     rm -f var/upstream/pid
     if is_root; then
@@ -167,20 +191,24 @@ mysql_dbint()
     mysql --defaults-file=var/mariadb/dbint.cnf -N "$@"
 }
 
+server_runs()
+{
+    [ -s var/whois.pid ] && ! flock -ns var/whois.pid true
+}
+
 start_server()
 {
-    if [ -s var/whois.pid ] && ! flock -ns var/whois.pid true; then
+    if server_runs; then
         say "whoisd: runs already, pid $(cat var/whois.pid)"
         return
     fi
-    refuse_used_port "$(property port.query)" whoisd
     ./whois.init start
 }
 
 say_what_to_try()
 {
     local port key=AS-TEST-NEST-L1
-    port=$(property port.query)
+    port=$(query_port)
     cat <<END
 
 A mirror of a sample registry is live; its upstream changes one object a second.
@@ -267,8 +295,13 @@ refuse_used_port()
     holder=$(ss -Hltnp "sport = :$1" | head -n 1)
     if [ -n "$holder" ]; then
         holder=$(sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1, pid \2/p' <<<"$holder")
-        die "port $1, for $2, is in use by ${holder:-a process of another user}; end it, or choose" \
-            "another port in $root/properties"
+        holder=${holder:-a process of another user}
+        if [ -e properties ]; then
+            die "port $1, for $2, is in use by $holder; end it, or choose another port in" \
+                "$root/properties"
+        fi
+        die "port $1, for $2, is in use by $holder; end it, or choose other ports:" \
+            "WHOIS_PORT=2043 UPSTREAM_PORT=2444 ./quickstart.sh"
     fi
 }
 
@@ -284,6 +317,7 @@ set_up()
 start()
 {
     set_up
+    check_ports
     etc/private-mariadb.sh start
     write_properties
     load_sample
@@ -300,7 +334,12 @@ stop()
     fi
     if pid=$(upstream_pid); then
         kill "$pid"
+        while upstream_pid >/dev/null; do
+            sleep 0.1
+        done
         say "the upstream has stopped"
+    else
+        say "the upstream does not run"
     fi
     if [ -e var/mariadb ]; then
         etc/private-mariadb.sh stop

@@ -24,6 +24,7 @@
 #define EXIT_USAGE    2
 
 #define LOCAL_QUERY_TIME_S 10
+#define WAIT_LINE_MS       2000
 
 /* --- helpers --- */
 
@@ -177,7 +178,10 @@ static bool answers_key(struct daemon *daemon, struct source *source, const stru
     int fd = -1;
 
     snprintf(port, sizeof(port), "%d", query_server_port(daemon->query));
-    snprintf(query, sizeof(query), "-s %s -r -T %s %.*s\n", source_name(source),
+    /* The main source is asked by default; -s would leave out its objects of other sources. */
+    snprintf(query, sizeof(query), "%s%s -r -T %s %.*s\n",
+             source_kind(source) == SOURCE_MAIN ? "" : "-s ",
+             source_kind(source) == SOURCE_MAIN ? "" : source_name(source),
              rpsl_class_info(key->class)->name, STR_ARG(key->text));
     if (getaddrinfo(local_address(daemon), port, &hints, &address) != 0) {
         return false;
@@ -266,12 +270,14 @@ static int run_wait_ready(struct daemon *daemon, size_t count, char **words,
 {
     int64_t seconds = 300;
     int64_t end_ms;
+    int64_t next_line_ms;
 
     if (count > 1 && !parse_serial(words[1], &seconds)) {
         control_print(out, "%s is no number of seconds", words[1]);
         return EXIT_USAGE;
     }
     end_ms = clock_mono_ms(&system_clock) + seconds * 1000;
+    next_line_ms = clock_mono_ms(&system_clock) + WAIT_LINE_MS;
     for (size_t i = 0; i < storage_source_count(daemon->storage);) {
         struct source *source = storage_source(daemon->storage, i);
         struct source_status status;
@@ -287,8 +293,11 @@ static int run_wait_ready(struct daemon *daemon, size_t count, char **words,
                           state_text(&status, state, sizeof(state)), status.error);
             return EXIT_FAILURE;
         }
-        control_print(out, "waiting for %s: %s %s", source_name(source),
-                      state_text(&status, state, sizeof(state)), status.error);
+        if (clock_mono_ms(&system_clock) >= next_line_ms) {
+            control_print(out, "waiting for %s: %s %s", source_name(source),
+                          state_text(&status, state, sizeof(state)), status.error);
+            next_line_ms = clock_mono_ms(&system_clock) + WAIT_LINE_MS;
+        }
         if (out->fd < 0 || atomic_load(&daemon->is_stopping)) {
             return EXIT_FAILURE;
         }

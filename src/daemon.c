@@ -355,6 +355,9 @@ int daemon_run_alone(const char *config_path, size_t count, char **words)
         rc = process_drop_root(&daemon.user, &why);
     }
     if (rc == ERR_OK) {
+        rc = log_open(daemon.paths.console, &why); /* The terminal is for what the command says. */
+    }
+    if (rc == ERR_OK) {
         rc = process_write_pid(daemon.lock_fd, &why);
     }
     if (rc == ERR_OK) {
