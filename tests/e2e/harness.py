@@ -11,6 +11,7 @@ program share. Nothing sleeps for luck: tests wait for log lines, answers and SQ
     E2E_KEEP     set: keep the temporary directory of a failed run
 """
 
+import atexit
 import os
 import pwd
 import random
@@ -26,7 +27,36 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-DATA = os.path.join(ROOT, "tests", "data")
+
+
+def run_user():
+    """The account for servers that root starts."""
+    for name in ("whoisd", "nobody"):
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue
+    return "nobody"
+
+
+def readable_data():
+    """The folder of the dumps. The server's account may not be able to read a clone under root's home:
+    then a copy, for as long as this program runs."""
+    folder = os.path.join(ROOT, "tests", "data")
+    if os.geteuid() != 0 or subprocess.run(
+            ["runuser", "-u", run_user(), "--", "test", "-r", folder + "/ripe-small.db.gz"],
+            check=False).returncode == 0:
+        return folder
+    copy = tempfile.mkdtemp(prefix="whoisd-data-")
+    atexit.register(shutil.rmtree, copy)
+    os.chmod(copy, 0o755)
+    for name in os.listdir(folder):
+        if name.startswith("ripe-small."):
+            shutil.copy(os.path.join(folder, name), copy)
+    return copy
+
+
+DATA = readable_data()
 DUMP = os.path.join(DATA, "ripe-small.db.gz")
 JOURNAL = os.path.join(DATA, "ripe-small.nrtm.gz")
 FINAL = os.path.join(DATA, "ripe-small.final.db.gz")
@@ -51,16 +81,6 @@ def find_binary():
 
 
 WHOISD = find_binary()
-
-
-def run_user():
-    """The account for servers that root starts."""
-    for name in ("whoisd", "nobody"):
-        try:
-            return pwd.getpwnam(name).pw_name
-        except KeyError:
-            continue
-    return "nobody"
 
 
 def wait_for(what, condition, seconds=PATIENCE):

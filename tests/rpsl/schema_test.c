@@ -22,7 +22,7 @@ Test(rpsl_schema, every_attribute_is_found_by_its_names_in_any_case)
 {
     char text[32];
 
-    for (int attr = ATTR_UNKNOWN + 1; attr < ATTR_COUNT; attr++) {
+    for (enum rpsl_attr_id attr = ATTR_UNKNOWN + 1; attr < ATTR_COUNT; attr++) {
         const struct rpsl_attr_info *info = rpsl_attr_info(attr);
 
         cr_expect_eq(rpsl_attr_by_name(str_from(info->name)), attr, "%s", info->name);
@@ -39,7 +39,7 @@ Test(rpsl_schema, every_class_is_found_by_its_names_and_number)
 {
     char text[32];
 
-    for (int id = 0; id < CLASS_UNKNOWN; id++) {
+    for (enum rpsl_class id = 0; id < CLASS_UNKNOWN; id++) {
         const struct rpsl_class_info *info = rpsl_class_info(id);
 
         cr_expect_eq(rpsl_class_by_name(upper(info->name, text)), id, "%s", info->name);
@@ -100,7 +100,7 @@ Test(rpsl_schema, classes_stand_in_order_of_output)
 
 Test(rpsl_schema, templates_are_whole)
 {
-    for (int id = 0; id < CLASS_UNKNOWN; id++) {
+    for (enum rpsl_class id = 0; id < CLASS_UNKNOWN; id++) {
         const struct rpsl_class_info *info = rpsl_class_info(id);
         unsigned primary = 0;
 
@@ -141,7 +141,7 @@ static void expect_flagged(unsigned flag, const char *expected)
 {
     char names[512] = "";
 
-    for (int attr = ATTR_UNKNOWN + 1; attr < ATTR_COUNT; attr++) {
+    for (enum rpsl_attr_id attr = ATTR_UNKNOWN + 1; attr < ATTR_COUNT; attr++) {
         if (rpsl_attr_info(attr)->flags & flag) {
             strcat(strcat(names, names[0] != '\0' ? " " : ""), rpsl_attr_info(attr)->name);
         }
