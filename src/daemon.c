@@ -20,7 +20,6 @@
 #include "net/loop.h"
 
 #define FINISH_ANSWERS_S 30
-#define STALENESS_S      10
 
 /* --- building --- */
 
@@ -266,29 +265,8 @@ static void block_signals(int how)
     pthread_sigmask(how, &set, NULL);
 }
 
-/* Have answers of a source that is no longer followed say so. */
-static void tell_staleness(void *context)
-{
-    struct daemon *daemon = context;
-
-    for (size_t i = 0; i < storage_source_count(daemon->storage); i++) {
-        struct source *source = storage_source(daemon->storage, i);
-        struct source_status stored;
-        struct mirror_status mirror;
-        int64_t since_ms = 0;
-
-        mirror_get_status(daemon->mirror, source, &mirror);
-        if (mirror.is_stale) {
-            source_get_status(source, &stored);
-            since_ms = stored.last_commit_ms != 0 ? stored.last_commit_ms : daemon->started_ms;
-        }
-        query_server_set_stale(daemon->query, source_name(source), since_ms);
-    }
-}
-
 static void run_main_loop(struct daemon *daemon)
 {
-    struct loop_timer staleness = {0};
     struct ev_loop *ev = loop_ev(daemon->main_loop);
     struct ev_signal signals[3];
 
@@ -299,11 +277,8 @@ static void run_main_loop(struct daemon *daemon)
         signals[i].data = daemon;
         ev_signal_start(ev, &signals[i]);
     }
-    loop_timer_start(daemon->main_loop, &staleness, STALENESS_S, STALENESS_S, tell_staleness,
-                     daemon);
     block_signals(SIG_UNBLOCK);
     loop_run(daemon->main_loop);
-    loop_timer_stop(&staleness);
     for (size_t i = 0; i < 3; i++) {
         ev_signal_stop(ev, &signals[i]);
     }
@@ -315,7 +290,6 @@ int daemon_run(const char *config_path, bool in_background)
     struct why why;
     enum err rc = in_background ? process_daemonize(&why) : ERR_OK;
 
-    daemon.started_ms = clock_wall_ms(&system_clock);
     block_signals(SIG_BLOCK); /* Only the main loop takes them: threads inherit this. */
     if (rc == ERR_OK) {
         rc = build_base(&daemon, config_path, &why);

@@ -15,7 +15,6 @@ struct daemon {
     struct process_paths paths;
     struct run_user user;
     int lock_fd;
-    int64_t started_ms;          /**< Wall clock. */
     pthread_mutex_t reload_lock; /**< For configuration, which only grows. */
     struct configuration *configuration;
     struct storage *storage;

@@ -47,8 +47,11 @@ enum err process_paths_init(struct process_paths *paths, const char *config, str
         return why_set(why, ERR_IO, "%s: %s", config, strerror(errno));
     }
     strcpy(copy, config);
-    snprintf(paths->root, sizeof(paths->root), "%s", root);
-    snprintf(paths->config, sizeof(paths->config), "%s", basename(copy));
+    if (strlen(basename(copy)) >= sizeof(paths->config)) {
+        return why_set(why, ERR_IO, "%s: name too long", config);
+    }
+    strcpy(paths->root, root);
+    strcpy(paths->config, basename(copy));
     snprintf(paths->var, sizeof(paths->var), "%s/var", paths->root);
     name_files_of_var(paths);
     return ERR_OK;

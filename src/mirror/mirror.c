@@ -26,7 +26,6 @@ enum {
     RELOAD_EVERY_MS = 6 * 60 * 60 * 1000,
     RELOAD_FAILURES_MAX = 2,
     DEGRADED_AFTER_MS = 60000, /* A short back-off is everyday life. */
-    STALE_AFTER_MS = 3600000,
     LATE_MS = 10 * 60 * 1000,  /* Worth a WARN. */
     STALE_MS = 60 * 60 * 1000, /* Worth an ERROR, and a line in every answer. */
 };
@@ -804,9 +803,6 @@ void mirror_get_status(struct mirror *mirror, const struct source *source,
     if (member->has_client) {
         describe(member, &stored, out);
         since = clock_wall_ms(mirror->clock) - member->status.standing_since_ms;
-        out->is_stale = member->status.standing == STANDING_EXPIRED ||
-                        member->status.standing == STANDING_RESET_SUSPECTED ||
-                        (member->status.standing != STANDING_STREAM && since > STALE_AFTER_MS);
         out->is_degraded = member->pauses == 0 && member->status.standing != STANDING_STREAM &&
                            member->status.standing != STANDING_CATCHUP && since > DEGRADED_AFTER_MS;
     } else if (member->conf != NULL && !member->conf->is_enabled) {

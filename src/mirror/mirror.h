@@ -90,7 +90,6 @@ struct mirror_status {
     char text[160];   /**< One phrase: "streaming from whois.ripe.net:4444", "no mirror", ... */
     char error[300];  /**< "" when fine. */
     bool is_degraded; /**< Not following although it should. */
-    bool is_stale; /**< Its upstream is lost, or not followed for an hour: answers should say so. */
 };
 /** Any thread. */
 void mirror_get_status(struct mirror *mirror, const struct source *source,
