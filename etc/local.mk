@@ -25,7 +25,8 @@ all-local: etc/whoisd.logrotate
 install-data-local: etc/whoisd.logrotate
 	$(MKDIR_P) '$(DESTDIR)$(logrotatedir)' '$(DESTDIR)$(whoisdir)' '$(DESTDIR)$(whoisstatedir)'
 	$(INSTALL_DATA) etc/whoisd.logrotate '$(DESTDIR)$(logrotatedir)/whoisd'
-	test -e '$(DESTDIR)$(whoisdir)/var' || $(LN_S) '$(whoisstatedir)' '$(DESTDIR)$(whoisdir)/var'
+	test -h '$(DESTDIR)$(whoisdir)/var' || test -e '$(DESTDIR)$(whoisdir)/var' || \
+	    $(LN_S) '$(whoisstatedir)' '$(DESTDIR)$(whoisdir)/var'
 	if test -z '$(DESTDIR)' && test "`id -u`" = 0; then \
 	    id whoisd >/dev/null 2>&1 || useradd --system --user-group --no-create-home \
 	        --home-dir '$(whoisstatedir)' --shell /usr/sbin/nologin whoisd; \

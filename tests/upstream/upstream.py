@@ -543,8 +543,10 @@ def parse_arguments():
     return arguments
 
 
-def drop_root(name):
+def become(name):
     account = pwd.getpwnam(name)
+    if account.pw_uid == os.geteuid():
+        return
     os.setgroups([])
     os.setgid(account.pw_gid)
     os.setuid(account.pw_uid)
@@ -566,13 +568,13 @@ def main():
     upstream = Upstream(journal, arguments.host, arguments.port, arguments.dialect,
                         arguments.marks, log)
     upstream.plans = arguments.plan
-    if arguments.pid_file:
-        with open(arguments.pid_file, "w", encoding="ascii") as file:
-            file.write("%d\n" % os.getpid())
     if arguments.user:
-        drop_root(arguments.user)
+        become(arguments.user)
     if endless:
         endless.start()
+    if arguments.pid_file:  # Last: whoever waits for it finds everything at work.
+        with open(arguments.pid_file, "w", encoding="ascii") as file:
+            file.write("%d\n" % os.getpid())
     for line in sys.stdin if arguments.stdin else ():
         print(obey(upstream, line), flush=True)
         if line.strip() == "quit":
