@@ -304,7 +304,7 @@ static enum err put_object(struct batch *batch, int64_t serial, const struct rps
     struct index *index = batch->source->index;
     const uint32_t now = source_now(batch->source);
     struct index_object found;
-    struct touched *touched;
+    struct touched *touched = NULL;
     enum err rc = index_find(index, key->class, key->canonical, batch->arena, &found);
 
     if (rc == ERR_OK) {

@@ -169,7 +169,7 @@ def test_killed_at_every_fault_point(lab):
         committed = point in ("batch-after-commit", "batch-before-publish")
         reached = lab.database.max_serial()
         equal(reached > begin, committed, "serial moved at %s: %d" % (point, reached))
-        lab.start(wait=False)
+        lab.start()
         lab.wait_for_serial(target)
         lab.stop()
     lab.start()
