@@ -152,7 +152,7 @@ upstream_pid()
 
 start_upstream()
 {
-    local pid port
+    local pid port dir
     if pid=$(upstream_pid); then
         say "upstream: runs already, pid $pid"
         return
@@ -163,9 +163,10 @@ start_upstream()
     if is_root; then
         chown -R whoisd var/upstream
     fi
+    dir=$(readlink -f var/upstream) # Which its account reaches even where it cannot enter the clone.
     setsid python3 tests/upstream/upstream.py endless $sample.db.gz --port "$port" \
-        --state var/upstream/serial --serial "$(cat $sample.CURRENTSERIAL)" \
-        --log var/upstream/log --pid-file var/upstream/pid --user "$run_user" \
+        --state "$dir/serial" --serial "$(cat $sample.CURRENTSERIAL)" --log "$dir/log" \
+        --pid-file "$dir/pid" --user "$run_user" \
         </dev/null >var/upstream/errors 2>&1 &
     await "the upstream to listen" $! test -s var/upstream/pid ||
         die "the upstream has ended: $(cat var/upstream/errors)"
@@ -182,7 +183,7 @@ load_sample()
     say "sample registry: loading $sample.db.gz into $source"
     # A copy, since the server's account may not be able to read the clone.
     mkdir -p var/sample
-    cp $sample.db.gz var/sample/
+    install -m 644 $sample.db.gz var/sample/
     ./whois.init load $source var/sample/ripe-small.db.gz "$(cat $sample.CURRENTSERIAL)"
 }
 

@@ -47,7 +47,7 @@ struct batch {
     struct source *source;
     struct arena *arena;   /* Lives as long as the batch: texts that are bound. */
     struct arena *scratch; /* Reset for each op. */
-    struct touched *touched;
+    struct touched *touched = NULL;
     size_t touched_count, touched_cap;
     uint32_t *slots; /* Hash table of ids: 1 + index into touched. */
     size_t slot_count;
@@ -277,7 +277,7 @@ static enum err remove_other_class(struct batch *batch, const struct rpsl_key *k
 {
     const enum rpsl_class other = key->class == CLASS_PERSON ? CLASS_ROLE : CLASS_PERSON;
     struct index_object found;
-    struct touched *touched;
+    struct touched *touched = NULL;
     enum err rc;
 
     if (key->class != CLASS_PERSON && key->class != CLASS_ROLE) {
@@ -384,7 +384,7 @@ enum err batch_delete(struct batch *batch, int64_t serial, struct str text, stru
     struct rpsl_object object;
     struct rpsl_key key;
     struct index_object found;
-    struct touched *touched;
+    struct touched *touched = NULL;
     bool is_new;
     enum err rc = take_serial(batch, serial, &is_new, why);
 
