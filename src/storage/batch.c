@@ -47,7 +47,7 @@ struct batch {
     struct source *source;
     struct arena *arena;   /* Lives as long as the batch: texts that are bound. */
     struct arena *scratch; /* Reset for each op. */
-    struct touched *touched = NULL;
+    struct touched *touched;
     size_t touched_count, touched_cap;
     uint32_t *slots; /* Hash table of ids: 1 + index into touched. */
     size_t slot_count;
