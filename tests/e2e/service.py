@@ -9,8 +9,8 @@ import socket
 import subprocess
 
 import harness
-from harness import (DATABASE, DATA, DUMP, FINAL, JOURNAL, LAST, SERIAL, Whois, blocks, equal,
-                     free_port, wait_for)
+from harness import (DATABASE, DATA, DUMP, FINAL, JOURNAL, LAST, ROOT, SERIAL, Whois, blocks,
+                     equal, free_port, wait_for)
 from oracle import Registry
 
 KEY = "AS-TEST-NEST-L1"
@@ -84,6 +84,21 @@ def test_second_server_is_refused(lab):
     equal(code, 1, "exit code of a second server: " + text)
     expect_in("running", text)
     lab.stop()
+
+
+def test_sample_properties_name_every_option(lab):
+    with open(os.path.join(ROOT, "etc", "whois.properties.example"), encoding="ascii") as file:
+        sample = file.read()
+    keys = set(re.findall(r"(?m)^#?([a-zA-Z][\w.-]*)=", sample))
+    path = os.path.join(lab.root, "properties")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(re.sub(r"(?m)^#([a-zA-Z][\w.-]*=.+)", r"\1", sample))
+    done = subprocess.run([harness.WHOISD, "--config", path, "--check-config"], check=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = done.stdout.decode()
+    equal(re.findall(r" WARN .*", text), [], "warnings about the sample")
+    options = {key.replace("*", "RIPE-GRS") for key in re.findall(r"(?m)^([a-zA-Z][\w.*-]*)=", text)}
+    equal(sorted(options - keys), [], "options that the sample leaves out")
 
 
 # --- commands ---
