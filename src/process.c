@@ -23,7 +23,7 @@
 
 #define SHARED_STATE_DIR "/var/lib/whoisd"
 
-static const char *const var_folders[] = {"", "/log", "/status", "/checkpoint"};
+static const char *const var_folders[] = {"log", "status", "checkpoint"};
 static int ready_pipe = -1; /* Write end, in a background child that is not ready yet. */
 
 static void name_files_of_var(struct process_paths *paths)
@@ -114,13 +114,20 @@ static bool user_can_enter(const char *path, const struct run_user *user)
            WEXITSTATUS(status) == 0;
 }
 
-static enum err make_folder(const char *path, const struct run_user *user, struct why *why)
+/* Links are given away themselves, not followed: the run user could have made one in var/, to be
+ * given what it points at. */
+static enum err hand_over(const char *path, const struct run_user *user, struct why *why)
+{
+    if (user->is_set && lchown(path, user->uid, user->gid) != 0) {
+        return why_set(why, ERR_IO, "cannot give %s to %s: %s", path, user->name, strerror(errno));
+    }
+    return ERR_OK;
+}
+
+static enum err make_folder(const char *path, struct why *why)
 {
     if (mkdir(path, 0750) != 0 && errno != EEXIST) {
         return why_set(why, ERR_IO, "cannot create %s: %s", path, strerror(errno));
-    }
-    if (user->is_set && chown(path, user->uid, user->gid) != 0) {
-        return why_set(why, ERR_IO, "cannot give %s to %s: %s", path, user->name, strerror(errno));
     }
     return ERR_OK;
 }
@@ -130,7 +137,7 @@ static enum err make_folder(const char *path, const struct run_user *user, struc
 static enum err link_var_to_shared(const struct process_paths *paths, const struct run_user *user,
                                    struct why *why)
 {
-    enum err rc = make_folder(SHARED_STATE_DIR, user, why);
+    enum err rc = make_folder(SHARED_STATE_DIR, why);
 
     if (rc != ERR_OK) {
         return rc;
@@ -152,18 +159,13 @@ static enum err link_var_to_shared(const struct process_paths *paths, const stru
 static enum err hand_over_files(const struct process_paths *paths, const struct run_user *user,
                                 struct why *why)
 {
-    static const char *const names[] = {"console.log", "whois.pid"};
+    const char *const files[] = {paths->console, paths->pid};
+    enum err rc = ERR_OK;
 
-    for (size_t i = 0; user->is_set && i < sizeof(names) / sizeof(names[0]); i++) {
-        char path[2300];
-
-        snprintf(path, sizeof(path), "%s/%s", paths->var, names[i]);
-        if (lchown(path, user->uid, user->gid) != 0 && errno != ENOENT) {
-            return why_set(why, ERR_IO, "cannot give %s to %s: %s", path, user->name,
-                           strerror(errno));
-        }
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && rc == ERR_OK; i++) {
+        rc = access(files[i], F_OK) == 0 ? hand_over(files[i], user, why) : ERR_OK;
     }
-    return ERR_OK;
+    return rc;
 }
 
 /* Where var/ is a link the run user reaches what it points at, not always the link. */
@@ -179,32 +181,41 @@ static enum err follow_link(struct process_paths *paths, struct why *why)
     return ERR_OK;
 }
 
+/* Make var/, wherever the run user can reach it. */
+static enum err place_var(struct process_paths *paths, const struct run_user *user, struct why *why)
+{
+    enum err rc = make_folder(paths->var, why);
+
+    if (rc == ERR_OK) {
+        rc = follow_link(paths, why);
+    }
+    if (rc == ERR_OK) {
+        rc = hand_over(paths->var, user, why);
+    }
+    if (rc != ERR_OK || !user->is_set || user_can_enter(paths->var, user)) {
+        return rc;
+    }
+    rc = link_var_to_shared(paths, user, why);
+    if (rc == ERR_OK) {
+        rc = follow_link(paths, why);
+    }
+    return rc != ERR_OK ? rc : hand_over(paths->var, user, why);
+}
+
 enum err process_make_var(struct process_paths *paths, const struct run_user *user, struct why *why)
 {
-    for (size_t i = 0; i < sizeof(var_folders) / sizeof(var_folders[0]); i++) {
-        char path[2200];
-        enum err rc;
+    enum err rc = place_var(paths, user, why);
 
-        snprintf(path, sizeof(path), "%s%s", paths->var, var_folders[i]);
-        rc = make_folder(path, user, why);
-        if (rc != ERR_OK) {
-            return rc;
-        }
-        if (i > 0) {
-            continue;
-        }
-        rc = follow_link(paths, why);
-        if (rc == ERR_OK && user->is_set && !user_can_enter(paths->var, user)) {
-            rc = link_var_to_shared(paths, user, why);
-            if (rc == ERR_OK) {
-                rc = follow_link(paths, why);
-            }
-        }
-        if (rc != ERR_OK) {
-            return rc;
+    for (size_t i = 0; i < sizeof(var_folders) / sizeof(var_folders[0]) && rc == ERR_OK; i++) {
+        char path[2200];
+
+        snprintf(path, sizeof(path), "%s/%s", paths->var, var_folders[i]);
+        rc = make_folder(path, why);
+        if (rc == ERR_OK) {
+            rc = hand_over(path, user, why);
         }
     }
-    return hand_over_files(paths, user, why);
+    return rc != ERR_OK ? rc : hand_over_files(paths, user, why);
 }
 
 static pid_t read_pid(int fd)

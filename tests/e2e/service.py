@@ -3,6 +3,7 @@
 in the database, a database that comes and goes, several mirrors."""
 
 import os
+import pwd
 import re
 import signal
 import socket
@@ -99,6 +100,21 @@ def test_sample_properties_name_every_option(lab):
     equal(re.findall(r" WARN .*", text), [], "warnings about the sample")
     options = {key.replace("*", "RIPE-GRS") for key in re.findall(r"(?m)^([a-zA-Z][\w.*-]*)=", text)}
     equal(sorted(options - keys), [], "options that the sample leaves out")
+
+
+def test_root_gives_away_no_more_than_var(lab):
+    """A link that the run user made in var/ must not win it what the link points at."""
+    if os.geteuid() != 0:
+        return
+    lab.load()
+    precious = os.path.join(lab.root, "precious")
+    os.mkdir(precious)
+    os.rmdir(os.path.join(lab.var, "log"))
+    os.symlink(precious, os.path.join(lab.var, "log"))
+    lab.start()
+    equal(os.stat(precious).st_uid, 0, "owner of a directory that is linked to")
+    equal(os.stat(lab.var).st_uid, pwd.getpwnam(lab.options["run.user"]).pw_uid, "owner of var")
+    lab.stop()
 
 
 # --- commands ---
