@@ -20,10 +20,6 @@ enum err item_parse(const struct view *view, struct item *item)
         return ERR_OK;
     }
     rc = rpsl_parse(item->text, view->scratch, &item->object);
-    /* A stray line is part of the attribute above it; storage took the object in spite of it. */
-    if (rc == ERR_SYNTAX && item->object.attr_count > 0) {
-        rc = ERR_OK;
-    }
     item->is_parsed = rc == ERR_OK;
     return rc == ERR_SYNTAX ? ERR_CORRUPT : rc;
 }
