@@ -53,6 +53,8 @@ static void fail(struct answer *answer, enum err rc, struct buf *out)
     if (rc == ERR_LIMIT) {
         message_print(out, MSG_ANSWER_TOO_LARGE, NULL);
         answer->failure = "too large";
+        log_warn(LOG_QUERY, "answer too large for query.answer.memory, query=%s",
+                 log_quote(answer->query.text).text);
     } else {
         message_print(out, MSG_INTERNAL_ERROR, NULL);
         answer->failure = err_text(rc);

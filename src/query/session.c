@@ -90,7 +90,8 @@ static bool hand_over(struct session *session, struct str line)
 {
     struct worker *worker = session->worker;
     struct conn *conn = session->conn;
-    unsigned letter = line.len > 1 && line.at[0] == '-' ? (unsigned char)line.at[1] : 0;
+    bool has_letter = line.len > 2 && line.at[0] == '-' && line.at[2] == ' ';
+    unsigned letter = has_letter ? (unsigned char)line.at[1] : 0;
 
     if (letter >= MAX_HANDLERS || worker->handlers[letter] == NULL) {
         return false;
@@ -112,7 +113,9 @@ static void on_line(struct conn *conn, struct str line)
     }
     if (answer_read(&session->answer, &worker->tools, line, session->is_trusted, session->arena) !=
         ERR_OK) {
-        conn_close(conn, "query.answer.memory is too small for a line");
+        log_warn(LOG_QUERY, "closed peer=%s query=%s reason=\"query.answer.memory is too small\"",
+                 conn_peer(conn), log_quote(line).text);
+        conn_close(conn, "query.answer.memory is too small");
         return;
     }
     is_only_persistent =

@@ -300,6 +300,10 @@ Test(server_limits, other_protocols_take_their_lines, .timeout = 30)
     say(fd, "-g RIPE:3:1-LAST\n");
     hear(fd, BANNER "other: -g RIPE:3:1-LAST\n");
     hear_close(fd);
+    fd = dial();
+    say(fd, "-gRIPE:3:1-LAST\n");
+    hear(fd, BANNER "%ERROR:111");
+    close(fd);
     registry = source.index;
     teardown();
 }
