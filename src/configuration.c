@@ -9,16 +9,32 @@
 
 #define AT(field) offsetof(struct process_conf, field)
 
+static conf_parse_fn parse_log_level;
+
 static const struct conf_key process_conf_keys[] = {
-    {"run.user",           conf_text,    AT(run_user),         "whoisd", "the account a server started as root runs as"},
-    {"log.level",          conf_text,    AT(log_level),        "INFO",
-     "least level that is logged: DEBUG, INFO, WARN, ERROR"                                                            },
-    {"shutdown.pause.sec", conf_seconds, AT(shutdown_pause_s), "0",
-     "pause before the listeners close at a stop"                                                                      },
-    {"grs.sources",        conf_list,    AT(grs_sources),      "",
-     "mirrored sources, beside those of nrtm.import.sources"                                                           },
-    {NULL,                 NULL,         0,                    NULL,     NULL                                          },
+    {"run.user",           conf_text,       AT(run_user),         "whoisd", "the account a server started as root runs as"},
+    {"log.level",          parse_log_level, AT(log_level),        "INFO",
+     "least level that is logged: DEBUG, INFO, WARN, ERROR"                                                               },
+    {"shutdown.pause.sec", conf_seconds,    AT(shutdown_pause_s), "0",
+     "pause before the listeners close at a stop"                                                                         },
+    {"grs.sources",        conf_list,       AT(grs_sources),      "",
+     "mirrored sources, beside those of nrtm.import.sources"                                                              },
+    {NULL,                 NULL,            0,                    NULL,     NULL                                          },
 };
+
+static enum err parse_log_level(const char *text, void *target, struct arena *arena,
+                                struct why *why)
+{
+    static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR"}; /* As enum log_level. */
+
+    for (int level = LOG_DEBUG; level <= LOG_ERROR; level++) {
+        if (str_eq_nocase(str_from(text), str_from(names[level]))) {
+            *(enum log_level *)target = (enum log_level)level;
+            return ERR_OK;
+        }
+    }
+    return why_set(why, ERR_SYNTAX, "DEBUG, INFO, WARN or ERROR");
+}
 
 /* Keys of the reference that an existing file may hold and whoisd has no use for. */
 static const char *const ignored_keys[] = {

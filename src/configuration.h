@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/log.h"
 #include "mirror/mirror.h"
 #include "query/server.h"
 #include "storage/source.h"
@@ -11,7 +12,7 @@
 /** What belongs to no module. */
 struct process_conf {
     const char *run_user;         /**< run.user */
-    const char *log_level;        /**< log.level */
+    enum log_level log_level;     /**< log.level */
     int shutdown_pause_s;         /**< shutdown.pause.sec */
     struct conf_list grs_sources; /**< grs.sources: mirrors beside those of nrtm.import.sources. */
 };

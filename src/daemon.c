@@ -17,21 +17,16 @@
 
 #include "base/log.h"
 #include "commands.h"
-#include "net/loop.h"
 
 #define FINISH_ANSWERS_S 30
 
 /* --- building --- */
 
-static void set_log_level(const char *name)
+/* What can change in a running server. */
+static void apply_process_conf(struct daemon *daemon, const struct process_conf *conf)
 {
-    static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
-
-    for (int level = LOG_DEBUG; level <= LOG_ERROR; level++) {
-        if (strcasecmp(name, names[level]) == 0) {
-            log_set_level((enum log_level)level);
-        }
-    }
+    log_set_level(conf->log_level);
+    atomic_store(&daemon->pause_s, conf->shutdown_pause_s);
 }
 
 /* Declare one source unless it was declared under another option already. */
@@ -87,7 +82,7 @@ static enum err build_base(struct daemon *daemon, const char *config_path, struc
     if (daemon->lock_fd < 0) {
         return ERR_BUSY;
     }
-    set_log_level(daemon->configuration->process.log_level);
+    apply_process_conf(daemon, &daemon->configuration->process);
     daemon->configuration->storage.var_dir = daemon->paths.var;
     daemon->storage = storage_new(&daemon->configuration->storage, &system_clock);
     rc = declare_sources(daemon, why);
@@ -213,7 +208,7 @@ static enum err reread_configuration(struct daemon *daemon, struct why *why)
         return rc;
     }
     mirror_reconfigure(daemon->mirror, &fresh->mirror);
-    set_log_level(fresh->process.log_level);
+    apply_process_conf(daemon, &fresh->process);
     fresh->older = daemon->configuration; /* Other parts still hold its strings. */
     daemon->configuration = fresh;
     return ERR_OK;
@@ -238,12 +233,23 @@ enum err daemon_reload(struct daemon *daemon, struct why *why)
     return rc;
 }
 
+static void end_main_loop(void *context)
+{
+    struct daemon *daemon = context;
+
+    loop_stop(daemon->main_loop);
+}
+
+/* In the pause the server goes on, for load balancers to learn that it will end. Another signal
+ * ends it at once. */
 static void on_terminate(struct ev_loop *ev, struct ev_signal *watcher, int revents)
 {
     struct daemon *daemon = watcher->data;
+    int seconds = daemon->is_pausing ? 0 : atomic_load(&daemon->pause_s);
 
-    log_info(LOG_MAIN, "stopping: %s", strsignal(watcher->signum));
-    loop_stop(daemon->main_loop);
+    log_info(LOG_MAIN, "stopping in %d s: %s", seconds, strsignal(watcher->signum));
+    daemon->is_pausing = true;
+    loop_timer_start(daemon->main_loop, &daemon->pause, seconds, 0, end_main_loop, daemon);
 }
 
 static void on_hangup(struct ev_loop *ev, struct ev_signal *watcher, int revents)
@@ -279,6 +285,7 @@ static void run_main_loop(struct daemon *daemon)
     }
     block_signals(SIG_UNBLOCK);
     loop_run(daemon->main_loop);
+    loop_timer_stop(&daemon->pause);
     for (size_t i = 0; i < 3; i++) {
         ev_signal_stop(ev, &signals[i]);
     }

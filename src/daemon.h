@@ -9,6 +9,7 @@
 
 #include "configuration.h"
 #include "control.h"
+#include "net/loop.h"
 #include "process.h"
 
 struct daemon {
@@ -23,6 +24,9 @@ struct daemon {
     struct mirror *mirror;
     struct control *control; /**< NULL in a lone command. */
     struct loop *main_loop;  /**< NULL in a lone command. */
+    atomic_int pause_s;      /**< shutdown.pause.sec */
+    struct loop_timer pause; /**< Between the signal to end and the end. */
+    bool is_pausing;
     atomic_bool is_stopping; /**< Commands that wait give up. */
 };
 

@@ -75,6 +75,11 @@ def test_start_names_what_is_in_the_way(lab):
     code, text = lab.init("start", check=False)
     equal(code, 1, "exit code of a start with a bad value: " + text)
     expect_in("properties.*port.query", text)
+    lab.options["port.query"] = lab.port
+    lab.options["log.level"] = "LOUD"
+    code, text = lab.init("start", check=False)
+    equal(code, 1, "exit code of a start with an unknown log level: " + text)
+    expect_in("properties.*log.level.*DEBUG, INFO", text)
 
 
 def test_second_server_is_refused(lab):
@@ -281,6 +286,17 @@ def test_stop_finishes_answers(lab):
     equal(answer[-3:], b"\n\n\n", "end of the answer")
     equal(len(blocks(answer)) > 15000, True, "the whole answer")
     equal(lab.wait_for_end(), 0, "exit code")
+
+
+def test_pause_before_the_end(lab):
+    """The server answers in it; a second signal ends it."""
+    lab.options["shutdown.pause.sec"] = 600
+    lab.load()
+    lab.start()
+    lab.process.send_signal(signal.SIGTERM)
+    lab.wait_for_log(r"stopping in 600 s")
+    expect_in("as-set: +" + KEY, lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
+    lab.stop()
 
 
 def test_latin1_is_stored_as_utf8_and_printed_as_it_came(lab):
