@@ -1,6 +1,6 @@
 /*
- * Listening sockets: bound once in main.c (as root where needed), served by every query loop, each
- * from a socket of its own (SO_REUSEPORT).
+ * Listening sockets: bound once at the start (as root where needed), served by every query loop,
+ * each from a socket of its own (SO_REUSEPORT).
  */
 #pragma once
 

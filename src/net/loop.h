@@ -1,6 +1,6 @@
 /*
- * An event loop with its thread-safe door: the only places that know libev are src/net and main.c.
- * Everything here belongs to the loop's own thread unless it says "any thread".
+ * An event loop with its thread-safe door: the only places that know libev are src/net and
+ * daemon.c. Everything here belongs to the loop's own thread unless it says "any thread".
  */
 #pragma once
 

@@ -37,7 +37,7 @@ struct query_conf {
                                         maintainers, */
     const char *legacy_maintainers; /**< at which the search for an abuse contact stops climbing. */
     const char *alloc_maintainers;
-    struct net_keepalive keepalive; /**< Not a row; main.c fills it. */
+    struct net_keepalive keepalive; /**< Not a row: the mirror's are used for clients, too. */
 };
 extern const struct conf_key query_conf_keys[];
 
