@@ -548,11 +548,12 @@ static enum step run_slice(struct conn *conn)
     return step;
 }
 
-/* When finishing, a connection ends where it would wait for more input. */
+/* When finishing, a connection ends where it would wait for more input, not where lines wait for
+ * room in the output. */
 static bool is_finished(const struct conn *conn)
 {
     return conn->loop->conns.is_finishing && !conn->is_answering && !conn->is_closing &&
-           (conn->has_had_line || conn->is_eof);
+           !is_output_full(conn) && (conn->has_had_line || conn->is_eof);
 }
 
 static bool is_ready_to_close(const struct conn *conn)

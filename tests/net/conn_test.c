@@ -469,6 +469,27 @@ Test(conn, finishing_answers_what_was_received)
     close(answering);
 }
 
+Test(conn, finishing_answers_lines_that_wait_for_room)
+{
+    struct buf lines = {0};
+    int client;
+
+    for (int i = 0; i < 400; i++) {
+        buf_printf(&lines, "big %zu\n", SLICE_BYTES);
+    }
+    server.conf.limits.output_pause = SLICE_BYTES;
+    server_start(&server);
+    client = client_connect(server.port);
+    client_send_bytes(client, lines.at, lines.len);
+    client_read(client, 1);
+    server_call(&server, finish);
+    cr_expect_eq(client_count_all(client), 400 * (SLICE_BYTES + 1) - 1);
+    server_wait_close(&server);
+    cr_expect_str_eq(server.reasons, "shutdown;");
+    close(client);
+    buf_free(&lines);
+}
+
 /* --- raw mode --- */
 
 static size_t take_pairs(struct conn *conn, struct str bytes)
