@@ -1,7 +1,7 @@
 /*
  * The process around the server: whois root, var/, pid lock, background, privileges.
  *
- * The order at a start as root is fixed by what each step needs: lock, bind, hand var/ over, drop
+ * The order at a start as root is fixed by what each step needs: hand var/ over, lock, bind, drop
  * root.
  */
 #include "process.h"
