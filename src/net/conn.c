@@ -779,11 +779,6 @@ void *conn_context(const struct conn *conn)
     return conn->context;
 }
 
-struct loop *conn_loop(const struct conn *conn)
-{
-    return conn->loop;
-}
-
 const char *conn_peer(const struct conn *conn)
 {
     return conn->peer_text;
@@ -816,11 +811,6 @@ void conn_answer(struct conn *conn)
 {
     conn->is_answering = true;
     wait_for_turn(conn);
-}
-
-bool conn_is_answering(const struct conn *conn)
-{
-    return conn->is_answering;
 }
 
 void conn_pause_input(struct conn *conn, bool pause)

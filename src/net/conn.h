@@ -79,7 +79,6 @@ struct conn_limits {
 /** @param handler  Lives as long as the connection; may be changed at any time; NULL: none. */
 void conn_set_handler(struct conn *conn, const struct conn_handler *handler, void *context);
 void *conn_context(const struct conn *conn);
-struct loop *conn_loop(const struct conn *conn);
 /** @return Numeric address without port; lives as long as conn. */
 const char *conn_peer(const struct conn *conn);
 const struct sockaddr_storage *conn_peer_address(const struct conn *conn);
@@ -90,7 +89,6 @@ size_t conn_unsent(const struct conn *conn); /* Bytes of output that still wait.
 /** For output from outside a callback of this connection: send what conn_output() holds. */
 void conn_flush(struct conn *conn);
 void conn_answer(struct conn *conn); /* Start pumping; see above. */
-bool conn_is_answering(const struct conn *conn);
 /** Close at once; output that is not sent yet is lost. @param reason  A literal, for on_close. */
 void conn_close(struct conn *conn, const char *reason);
 /** Deliver no more input, finish the answer, send everything (or time out), then close. */

@@ -199,11 +199,6 @@ struct ev_loop *loop_ev(struct loop *loop)
     return loop->ev;
 }
 
-const char *loop_name(const struct loop *loop)
-{
-    return loop->name;
-}
-
 static void on_timer(struct ev_loop *ev, struct ev_timer *w, int revents)
 {
     struct loop_timer *timer = w->data;

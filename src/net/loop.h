@@ -41,7 +41,6 @@ void loop_wake(struct loop *loop);
 /** One hook: called at the start of every iteration, before any event (to refresh a pin). */
 void loop_on_iteration(struct loop *loop, void (*hook)(void *context), void *context);
 struct ev_loop *loop_ev(struct loop *loop);
-const char *loop_name(const struct loop *loop);
 
 /** A timer. Zero-initialise; stopping twice is fine, starting again restarts. */
 struct loop_timer {

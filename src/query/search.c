@@ -10,7 +10,8 @@
 
 #include <stdlib.h>
 
-enum rpsl_range_kind search_range_kind(enum rpsl_class class, bool is_v6)
+/* The range tree of a class, RANGE_NONE when it has none. */
+static enum rpsl_range_kind range_kind(enum rpsl_class class, bool is_v6)
 {
     switch (class) {
     case CLASS_INETNUM:
@@ -184,7 +185,7 @@ static enum err find_domains(struct search *search, struct id_list *out)
     if (!key->has_reverse) {
         return ERR_OK;
     }
-    return snapshot_by_range(search->view.snap, search_range_kind(CLASS_DOMAIN, key->reverse.is_v6),
+    return snapshot_by_range(search->view.snap, range_kind(CLASS_DOMAIN, key->reverse.is_v6),
                              &key->reverse, range_mode(search), search->arena, out);
 }
 
@@ -247,8 +248,8 @@ static enum err run_lookup(struct search *search, const struct lookup *lookup, s
     switch (lookup->how) {
     case SEARCH_RANGE:
         return snapshot_by_range(search->view.snap,
-                                 search_range_kind(lookup->class, search->key->ip.is_v6),
-                                 &search->key->ip, range_mode(search), search->arena, out);
+                                 range_kind(lookup->class, search->key->ip.is_v6), &search->key->ip,
+                                 range_mode(search), search->arena, out);
     case SEARCH_AS_BLOCK:
         return find_as_block(search, out);
     case SEARCH_DOMAIN:
@@ -276,7 +277,7 @@ static enum err run_lookup(struct search *search, const struct lookup *lookup, s
 /* Classes whose objects come in the order of their keys' text. */
 static bool is_sorted_by_key(enum rpsl_class class)
 {
-    return search_range_kind(class, false) == RANGE_NONE;
+    return range_kind(class, false) == RANGE_NONE;
 }
 
 /* Classes whose objects were found by value, and not only by key or range, which the index

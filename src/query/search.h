@@ -61,8 +61,6 @@ enum err search_order(struct search *search, struct id_list *list, size_t i) MUS
  * ERR_CORRUPT. */
 enum err search_accepts(struct search *search, struct item *item) MUST_CHECK;
 
-/** The range tree of a class, RANGE_NONE when it has none. */
-enum rpsl_range_kind search_range_kind(enum rpsl_class class, bool is_v6);
 /** The classes that a reference attribute refers to, as CLASS_BIT()s. */
 uint32_t search_targets(enum rpsl_attr_id attr);
 
