@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "fixture.h"
 #include "small_registry.h"
 
@@ -340,10 +342,27 @@ Test(answer, goes_on_when_the_settings_change)
     free(before);
 }
 
+static bool file_says(const char *path, const char *text)
+{
+    char got[4096];
+    FILE *file = fopen(path, "r");
+    size_t len;
+
+    cr_assert_not_null(file);
+    len = fread(got, 1, sizeof(got) - 1, file);
+    got[len] = '\0';
+    fclose(file);
+    return strstr(got, text) != NULL;
+}
+
 Test(answer, one_that_needs_too_much_memory_ends_in_an_error)
 {
+    char log[] = "/tmp/answer_test.XXXXXX";
     struct answer answer;
+    struct why why;
 
+    close(mkstemp(log));
+    cr_assert_eq(log_open(log, &why), ERR_OK, "%s", why.text);
     arena_free(arena);
     arena = arena_new(4096);
     for (int i = 0; i < 2000; i++) {
@@ -359,6 +378,8 @@ Test(answer, one_that_needs_too_much_memory_ends_in_an_error)
     cr_expect(strstr(printed.at, "%ERROR:100: internal software error\n"));
     cr_expect(answer.must_close);
     cr_expect_not_null(answer.failure);
+    cr_expect(file_says(log, "query=\"-rB -M 10/8\""));
+    unlink(log);
 }
 
 Test(answer, a_stale_source_says_since_when)
