@@ -10,27 +10,6 @@
 
 #include <stdlib.h>
 
-/* The range tree of a class, RANGE_NONE when it has none. */
-static enum rpsl_range_kind range_kind(enum rpsl_class class, bool is_v6)
-{
-    switch (class) {
-    case CLASS_INETNUM:
-        return RANGE_INETNUM;
-    case CLASS_INET6NUM:
-        return RANGE_INET6NUM;
-    case CLASS_ROUTE:
-        return RANGE_ROUTE;
-    case CLASS_ROUTE6:
-        return RANGE_ROUTE6;
-    case CLASS_DOMAIN:
-        return is_v6 ? RANGE_DOMAIN6 : RANGE_DOMAIN4;
-    case CLASS_AS_BLOCK:
-        return RANGE_AS_BLOCK;
-    default:
-        return RANGE_NONE;
-    }
-}
-
 static enum range_mode range_mode(const struct search *search)
 {
     static const struct {
@@ -185,8 +164,9 @@ static enum err find_domains(struct search *search, struct id_list *out)
     if (!key->has_reverse) {
         return ERR_OK;
     }
-    return snapshot_by_range(search->view.snap, range_kind(CLASS_DOMAIN, key->reverse.is_v6),
-                             &key->reverse, range_mode(search), search->arena, out);
+    return snapshot_by_range(search->view.snap,
+                             rpsl_range_kind_of(CLASS_DOMAIN, key->reverse.is_v6), &key->reverse,
+                             range_mode(search), search->arena, out);
 }
 
 /* Ids in order of address: begin ascending, larger ranges first. */
@@ -248,8 +228,8 @@ static enum err run_lookup(struct search *search, const struct lookup *lookup, s
     switch (lookup->how) {
     case SEARCH_RANGE:
         return snapshot_by_range(search->view.snap,
-                                 range_kind(lookup->class, search->key->ip.is_v6), &search->key->ip,
-                                 range_mode(search), search->arena, out);
+                                 rpsl_range_kind_of(lookup->class, search->key->ip.is_v6),
+                                 &search->key->ip, range_mode(search), search->arena, out);
     case SEARCH_AS_BLOCK:
         return find_as_block(search, out);
     case SEARCH_DOMAIN:
@@ -277,7 +257,7 @@ static enum err run_lookup(struct search *search, const struct lookup *lookup, s
 /* Classes whose objects come in the order of their keys' text. */
 static bool is_sorted_by_key(enum rpsl_class class)
 {
-    return range_kind(class, false) == RANGE_NONE;
+    return rpsl_range_kind_of(class, false) == RANGE_NONE;
 }
 
 /* Classes whose objects were found by value, and not only by key or range, which the index

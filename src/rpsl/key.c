@@ -155,12 +155,9 @@ enum err rpsl_object_key(const struct rpsl_object *object, struct arena *arena,
     return ERR_OK;
 }
 
-enum rpsl_range_kind rpsl_object_range(const struct rpsl_key *key, struct ip_range *out)
+enum rpsl_range_kind rpsl_range_kind_of(enum rpsl_class class, bool is_v6)
 {
-    if (!read_range(key->class, key->canonical, out)) {
-        return RANGE_NONE;
-    }
-    switch (key->class) {
+    switch (class) {
     case CLASS_INETNUM:
         return RANGE_INETNUM;
     case CLASS_INET6NUM:
@@ -172,10 +169,16 @@ enum rpsl_range_kind rpsl_object_range(const struct rpsl_key *key, struct ip_ran
     case CLASS_AS_BLOCK:
         return RANGE_AS_BLOCK;
     case CLASS_DOMAIN:
-        return out->is_v6 ? RANGE_DOMAIN6 : RANGE_DOMAIN4;
+        return is_v6 ? RANGE_DOMAIN6 : RANGE_DOMAIN4;
     default:
         return RANGE_NONE;
     }
+}
+
+enum rpsl_range_kind rpsl_object_range(const struct rpsl_key *key, struct ip_range *out)
+{
+    return read_range(key->class, key->canonical, out) ? rpsl_range_kind_of(key->class, out->is_v6)
+                                                       : RANGE_NONE;
 }
 
 bool rpsl_range_is_wide(enum rpsl_range_kind kind)

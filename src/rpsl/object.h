@@ -115,6 +115,8 @@ enum rpsl_range_kind {
     RANGE_AS_BLOCK, /**< AS numbers in the low 32 bits. */
     RANGE_KIND_COUNT
 };
+/** The range tree of a class, RANGE_NONE when it has none. @param is_v6  Of a domain's range. */
+enum rpsl_range_kind rpsl_range_kind_of(enum rpsl_class class, bool is_v6);
 /** @return RANGE_NONE when the class has no range or its key is no valid one: found by key only. */
 enum rpsl_range_kind rpsl_object_range(const struct rpsl_key *key, struct ip_range *out);
 /** Whether the range kind is IPv6 (128-bit numbers). */
