@@ -105,7 +105,8 @@ static enum err take_sources(struct settings *settings, const struct query_conf 
     return ERR_OK;
 }
 
-static void take_abuse_rules(struct settings *settings, const struct query_conf *conf)
+static enum err take_abuse_rules(struct settings *settings, const struct query_conf *conf,
+                                 struct why *why)
 {
     const char *lists[] = {conf->enduser_maintainers, conf->legacy_maintainers,
                            conf->alloc_maintainers};
@@ -122,10 +123,19 @@ static void take_abuse_rules(struct settings *settings, const struct query_conf 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         struct str rest = keep(settings, lists[i], false);
 
-        while (str_split(&rest, ',', &name) && settings->abuse.maintainer_count < MAX_SOURCES) {
-            settings->maintainers[settings->abuse.maintainer_count++] = str_trim(name);
+        while (str_split(&rest, ',', &name)) {
+            name = str_trim(name);
+            if (name.len == 0) {
+                continue;
+            }
+            if (settings->abuse.maintainer_count == MAX_SOURCES) {
+                return why_set(why, ERR_SYNTAX, "whois.maintainers.*: more than %d names",
+                               MAX_SOURCES);
+            }
+            settings->maintainers[settings->abuse.maintainer_count++] = name;
         }
     }
+    return ERR_OK;
 }
 
 static enum err take_trusted(struct settings *settings, const struct query_conf *conf,
@@ -204,11 +214,11 @@ enum err settings_new(const struct query_conf *conf, const struct query_source *
     }
     buf_reserve(&settings->strings, strings_size(conf));
     if ((rc = take_sources(settings, conf, sources, source_count, why)) != ERR_OK ||
-        (rc = take_trusted(settings, conf, why)) != ERR_OK) {
+        (rc = take_trusted(settings, conf, why)) != ERR_OK ||
+        (rc = take_abuse_rules(settings, conf, why)) != ERR_OK) {
         settings_free(settings);
         return rc;
     }
-    take_abuse_rules(settings, conf);
     make_banner(settings, conf);
     make_served_by(settings, conf);
     settings->connections_per_address = conf->connections_per_address;

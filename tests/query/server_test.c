@@ -237,12 +237,20 @@ Test(server, shows_a_new_banner_after_a_reconfiguration)
 Test(server, keeps_its_settings_when_a_reconfiguration_is_bad)
 {
     static const char *bad[] = {"nonsense"};
+    char names[2 * 65 + 1] = "";
     struct why why;
     int fd;
 
     conf.trusted = (struct conf_list){bad, 1};
     cr_assert_eq(query_server_reconfigure(server, &conf, &why), ERR_SYNTAX);
     cr_expect(strstr(why.text, "nonsense"));
+    conf.trusted.count = 0;
+    for (size_t i = 0; i + 2 < sizeof(names); i += 2) {
+        memcpy(names + i, "A,", 2);
+    }
+    conf.alloc_maintainers = names;
+    cr_assert_eq(query_server_reconfigure(server, &conf, &why), ERR_SYNTAX);
+    cr_expect_str_eq(why.text, "whois.maintainers.*: more than 64 names");
     fd = dial();
     hear(fd, BANNER);
     close(fd);
