@@ -111,7 +111,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Odd numbers without pattern. They are part of the checkpoint format. */
+/* Odd numbers without pattern. */
 #define HASH_A 0x9e3779b97f4a7c15u
 #define HASH_B 0xd6e8feb86659fd93u
 #define HASH_C 0xa0761d6478bd642fu

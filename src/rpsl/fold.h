@@ -16,5 +16,5 @@
 struct str rpsl_fold(struct str value, struct arena *arena);
 /** Compare two raw values by their folded forms. */
 bool rpsl_fold_eq(struct str a, struct str b);
-/** 64-bit hash of a folded value; stable across versions, it is stored in checkpoints. */
+/** 64-bit hash of a folded value; the same on every machine. */
 uint64_t rpsl_hash(unsigned seed, struct str folded);
