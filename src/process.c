@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define LOCK_PATIENCE_MS 500
+#define LOCK_RETRY_MS    10
 #define SHARED_STATE_DIR "/var/lib/whoisd"
 
 static const char *const var_folders[] = {"log", "status", "checkpoint"};
@@ -230,6 +233,19 @@ static pid_t read_pid(int fd)
     return (pid_t)strtol(text, NULL, 10);
 }
 
+/* Whoever asks whether a server runs holds the lock for a moment: that is no server. */
+static bool lock_within(int fd, int patience_ms)
+{
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (patience_ms <= 0) {
+            return false;
+        }
+        poll(NULL, 0, LOCK_RETRY_MS);
+        patience_ms -= LOCK_RETRY_MS;
+    }
+    return true;
+}
+
 int process_lock(const struct process_paths *paths, const struct run_user *user, struct why *why)
 {
     int fd = open(paths->pid, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -238,7 +254,7 @@ int process_lock(const struct process_paths *paths, const struct run_user *user,
         why_set(why, ERR_IO, "cannot open %s: %s", paths->pid, strerror(errno));
         return -1;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_within(fd, LOCK_PATIENCE_MS)) {
         why_set(why, ERR_BUSY, "already running, pid %d holds %s", (int)read_pid(fd), paths->pid);
         close(fd);
         return -1;
