@@ -147,11 +147,13 @@ enum err position_settle(struct source *source, uint64_t batch, enum err rc, str
             asked = position_read(source, source->sql, &found, &cause);
         }
     }
+    if (asked != ERR_SQL_LOST) {
+        sql_rollback(source->sql); /* Gives up the lock; nothing was written. */
+    }
     if (asked != ERR_OK) {
         source->in_doubt = true;
         return rc;
     }
-    sql_rollback(source->sql);
     log_warn(LOG_IMPORTER, "%s: the answer to COMMIT was lost (%s); it was %s", source->name,
              why->text, found.batch == batch ? "carried out" : "not carried out");
     return found.batch == batch ? ERR_OK : rc;

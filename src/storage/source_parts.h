@@ -150,7 +150,7 @@ enum err tables_prepare(struct source *source, struct why *why) MUST_CHECK;
 /** Add the secondary keys of `last` that are missing, while others read and write. */
 enum err tables_add_keys(struct sql *sql, struct why *why) MUST_CHECK;
 enum err tables_drop_keys(struct sql *sql, struct why *why) MUST_CHECK;
-/** Empty `last` and `serials` after a load that did not end. */
+/** Empty `last` after a load that did not end; a load that did is left alone. */
 enum err tables_undo_load(struct source *source, struct sql *sql, struct why *why) MUST_CHECK;
 /** Refuse when `bytes` more would not fit beside the database (only known when it is on this
  * machine). */

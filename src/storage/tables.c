@@ -477,8 +477,27 @@ enum err tables_drop_keys(struct sql *sql, struct why *why)
 }
 
 /* --- a load that did not end --- */
+/** Whether loading = 1 stands. Under update_lock a last transaction whose end nobody saw has ended,
+ * whichever way. */
+static enum err load_stands_open(struct source *source, struct sql *sql, bool *out, struct why *why)
+{
+    struct database_position found = {0};
+    enum err rc = sql_begin(sql, why);
+
+    if (rc == ERR_OK) {
+        rc = position_lock(sql, why);
+    }
+    if (rc == ERR_OK) {
+        rc = position_read(source, sql, &found, why);
+    }
+    sql_rollback(sql); /* Gives up the lock; nothing was written. */
+    *out = found.is_loading;
+    return rc;
+}
+
 enum err tables_undo_load(struct source *source, struct sql *sql, struct why *why)
 {
+    bool is_loading = false;
     int64_t is_ours = 0;
     enum err rc;
 
@@ -490,11 +509,14 @@ enum err tables_undo_load(struct source *source, struct sql *sql, struct why *wh
                        source->url.database);
     }
     if (rc == ERR_OK) {
+        rc = load_stands_open(source, sql, &is_loading, why);
+    }
+    if (rc == ERR_OK && is_loading) {
         log_warn(LOG_STORAGE, "%s: a load did not end, emptying %s", source->name,
                  source->url.database);
         rc = sql_exec(sql, why, "TRUNCATE TABLE last");
     }
-    if (rc == ERR_OK) {
+    if (rc == ERR_OK && is_loading) {
         rc = sql_exec(sql, why, "UPDATE nrtm_state SET loading = 0 WHERE mirror = '%s'",
                       source->name);
     }

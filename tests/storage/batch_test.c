@@ -347,30 +347,18 @@ Test(batch, a_lost_connection_leaves_the_old_state_and_is_made_again)
 Test(batch, a_connection_that_cannot_be_made_again_leaves_the_old_state)
 {
     struct source *source;
-    struct storage *storage = database_storage(&source);
-    struct storage_conf conf = {.username = "locked_out", .password = "x"};
-    char url[600];
+    struct storage *storage = database_open_locked_out(&source);
     struct why why;
     bool changed;
 
-    cr_assert_eq(source_open(source, &why), ERR_OK, "%s", why.text);
-    storage_free(storage);
-    database_exec("CREATE OR REPLACE USER locked_out@localhost IDENTIFIED BY 'x'");
-    database_grant("ALL", "locked_out");
-    snprintf(url, sizeof(url), "jdbc:mariadb://localhost/%s?localSocket=%s",
-             database_url()->database, database_url()->socket);
-    conf.master_url = url;
-    storage = storage_new(&conf, &test_clock);
-    source = storage_add(storage, SOURCE_MAIN, "TEST", NULL, &why);
-    cr_assert_eq(source_open(source, &why), ERR_OK, "%s", why.text);
     cr_assert_eq(PLAY(source, 0, "+10 mntner: A-MNT;"), ERR_OK);
-    database_exec("SET PASSWORD FOR locked_out@localhost = PASSWORD('y')");
+    database_lock_out(true);
     database_exec("KILL USER locked_out@localhost");
     cr_expect_eq(PLAY(source, 0, "+11 mntner: B-MNT;"), ERR_SQL_LOST);
     cr_expect_eq(PLAY(source, 0, "+11 mntner: B-MNT;"), ERR_DENIED);
     cr_expect_eq(source_sync(source, &changed, &why), ERR_DENIED);
     cr_expect_not_null(indexed_text(source, CLASS_MNTNER, "A-MNT"), "queries are answered");
-    database_exec("SET PASSWORD FOR locked_out@localhost = PASSWORD('x')");
+    database_lock_out(false);
     cr_expect_eq(PLAY(source, 0, "+11 mntner: B-MNT;"), ERR_OK);
     storage_free(storage);
 }

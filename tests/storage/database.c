@@ -278,6 +278,31 @@ const char *indexed_text(struct source *source, enum rpsl_class class, const cha
     return arena_strdup(results(), found.text).at;
 }
 
+/* --- a user who can be locked out --- */
+struct storage *database_open_locked_out(struct source **source_out)
+{
+    struct storage_conf conf = {.username = "locked_out", .password = "x"};
+    struct storage *storage = database_open(source_out); /* Makes the database. */
+    char url[600];
+    struct why why;
+
+    storage_free(storage);
+    database_exec("CREATE OR REPLACE USER locked_out@localhost IDENTIFIED BY 'x'");
+    database_grant("ALL", "locked_out");
+    snprintf(url, sizeof(url), "jdbc:mariadb://localhost/%s?localSocket=%s",
+             database_url()->database, database_url()->socket);
+    conf.master_url = url;
+    storage = storage_new(&conf, &test_clock);
+    *source_out = storage_add(storage, SOURCE_MAIN, "TEST", NULL, &why);
+    cr_assert_eq(source_open(*source_out, &why), ERR_OK, "%s", why.text);
+    return storage;
+}
+
+void database_lock_out(bool out)
+{
+    database_exec("SET PASSWORD FOR locked_out@localhost = PASSWORD('%s')", out ? "y" : "x");
+}
+
 /* --- faults --- */
 void database_arm(const char *fault, const char *how)
 {

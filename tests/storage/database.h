@@ -19,6 +19,10 @@ struct sql *database_connect(void);
 struct storage *database_storage(struct source **source_out);
 /** The same, opened: fails the test with the reason otherwise. */
 struct storage *database_open(struct source **source_out);
+/** The source TEST in the same database, opened by a user whom database_lock_out() keeps from
+ * making new connections. Those that stand go on. */
+struct storage *database_open_locked_out(struct source **source_out);
+void database_lock_out(bool out);
 /** First field of the first row; fails the test when there is none. */
 int64_t database_number(const char *format, ...) PRINTF_LIKE(1, 2);
 /** The first field of every row, joined by blanks, NULL as "NULL". */

@@ -226,6 +226,29 @@ Test(load, a_dump_without_objects_is_refused)
 }
 
 /* --- failures and kills --- */
+Test(load, a_load_that_may_have_been_committed_is_not_undone)
+{
+    struct source *source;
+    struct storage *storage = database_open_locked_out(&source);
+    struct load *load;
+    struct load_report report;
+    struct why why;
+    bool changed;
+
+    cr_assert_eq(load_begin(source, &(struct load_options){.serial = 5}, &load, &why), ERR_OK);
+    cr_assert_eq(load_add(load, STR("mntner: A-MNT\n"), 0, &why), ERR_OK);
+    database_lock_out(true);
+    database_arm("load-after-commit", "fail");
+    cr_expect_eq(load_finish(load, &report, &why), ERR_SQL_LOST, "nobody could be asked");
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM last"), 1);
+    database_lock_out(false);
+    cr_expect_eq(source_sync(source, &changed, &why), ERR_OK, "%s", why.text);
+    cr_expect(changed);
+    cr_expect_eq(status_of(source).objects, 1);
+    cr_expect_eq(position_of(source).hw, 5);
+    storage_free(storage);
+}
+
 struct fault_case {
     char name[32];
     bool survives; /* The transaction took place. */
