@@ -317,8 +317,8 @@ static enum err replay_row(struct replay *replay, const struct str *row)
         return rc;
     }
     was_there = rc == ERR_OK;
+    index_reserve_id(index, id); /* Taken, whatever the row holds. */
     if (sequence == 0) {
-        index_reserve_id(index, id);
         replay->removed += was_there;
         return was_there ? index_remove(index, id) : ERR_OK;
     }

@@ -278,6 +278,22 @@ Test(source, what_another_process_writes_is_replayed)
     storage_free(storage);
 }
 
+Test(source, the_id_of_a_row_that_cannot_be_parsed_is_taken)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+
+    add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
+    database_exec("INSERT INTO last (object_id, sequence_id, timestamp, object_type, object, pkey) "
+                  "VALUES (2, 1, 0, 9, 'rubbish', 'X')");
+    database_exec("INSERT INTO serials (serial_id, object_id, sequence_id, atlast, operation) "
+                  "VALUES (101, 2, 1, 1, 1)");
+    cr_expect(sync(source));
+    add(source, 102, "mntner: B-MNT\nsource: RIPE\n");
+    cr_expect_eq(database_number("SELECT object_id FROM last WHERE pkey = 'B-MNT'"), 3);
+    storage_free(storage);
+}
+
 Test(source, a_new_generation_is_read_again)
 {
     struct source *source;
