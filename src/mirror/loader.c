@@ -266,8 +266,10 @@ static enum err finish_load(struct loading *l, struct load_report *report, struc
 static enum err load_objects(struct loading *l, int64_t serial, struct str first,
                              struct load_report *report, struct why *why)
 {
-    const struct load_options options = {
-        .serial = serial, .force = l->request->force, .bytes = dump_estimate(l->dump)};
+    const struct load_options options = {.serial = serial,
+                                         .is_reset = l->request->is_reset,
+                                         .force = l->request->force,
+                                         .bytes = dump_estimate(l->dump)};
     enum err rc = load_begin(l->source, &options, &l->load, why);
 
     if (rc != ERR_OK) {

@@ -20,7 +20,7 @@ struct load_request {
                                 again behind it. */
     enum charset charset;
     size_t max_object;         /**< mirror.max.object.size */
-    bool force;                /**< See load_options.force. */
+    bool is_reset, force;      /**< See load_options. */
     const atomic_bool *cancel; /**< Looked at all the time; ERR_STOPPED follows. May be NULL. */
     /** Called with each line of progress that is logged, one at a time; may be NULL. */
     void (*on_progress)(void *context, const char *line);

@@ -397,7 +397,7 @@ static void *run_reload(void *context)
     struct why why;
 
     if (configured_dump(member, &request)) {
-        request.force = member->reload_reset;
+        request.is_reset = member->reload_reset;
         mirror_pause(member->mirror, member->source);
         if (mirror_load(member->source, &request, &report, &why) == ERR_OK) {
             atomic_store(&member->reload_failures, 0);

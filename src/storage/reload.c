@@ -7,7 +7,7 @@
  * go through memory, and the index is published once.
  *
  * The comparison is as of the dump's serial: objects named by higher serials, deleted ones too, are
- * newer than the dump and left alone. After a reset of the upstream (force with a lower serial)
+ * newer than the dump and left alone. After a reset of the upstream (accepted with a lower serial)
  * nothing is newer.
  */
 #include "storage/load_parts.h"
@@ -211,7 +211,7 @@ static enum err judge_serial(struct load *load, struct why *why)
     if (serial < 0 || serial >= source->position.hw) {
         return ERR_OK;
     }
-    if (load->options.force) {
+    if (load->options.force || load->options.is_reset) {
         load->reload->is_reset = true;
         return ERR_OK;
     }

@@ -163,11 +163,11 @@ void batch_abort(struct batch *batch); /* NULL is fine. */
 struct load;
 struct load_options {
     int64_t serial; /**< The dump's serial; -1: none given (position unknown). */
-    bool force; /**< Accept fewer than 90% of the present objects, or a serial below hw: then the
-                   dump and its serial replace ours (the upstream was reset), rows of `serials`
-                   above it go. */
-    bool audit; /**< A serial below hw is fine: compare as of it; objects changed since are left
-                   alone. */
+    bool is_reset;  /**< The upstream's serials began anew. Accept one below hw: the dump and its
+                       serial replace ours, rows of `serials` above it go. */
+    bool force;     /**< As is_reset, and accept fewer than 90% of the present objects. */
+    bool audit;     /**< A serial below hw is fine: compare as of it; objects changed since are left
+                       alone. */
     uint64_t bytes; /**< Estimated text size for the disk check and percent; 0 = unknown. */
 };
 struct load_report {

@@ -478,6 +478,26 @@ Test(load, after_a_reset_the_dump_and_its_serial_replace_ours)
     storage_free(storage);
 }
 
+Test(load, a_reset_does_not_excuse_a_dump_that_is_cut_short)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    struct why why;
+
+    load_well(source, 70, TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report);
+    cr_expect_eq(load(source, (struct load_options){.serial = 5, .is_reset = true},
+                      TEXTS("mntner: A-MNT;"), &report, &why),
+                 ERR_DENIED);
+    cr_expect_eq(position_of(source).hw, 70);
+    cr_expect_eq(load(source, (struct load_options){.serial = 5, .is_reset = true},
+                      TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report, &why),
+                 ERR_OK, "%s", why.text);
+    cr_expect_eq(position_of(source).hw, 5);
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
 Test(load, fewer_than_nine_tenths_are_refused_unless_forced)
 {
     struct source *source;
