@@ -81,10 +81,10 @@ static enum nrtm_outcome compare_with(int64_t min, int64_t max, const struct nrt
 {
     reply->upstream_min = min;
     reply->upstream_max = max;
-    if (request->first == max + 1) {
+    if (request->first - 1 == max) {
         return OUTCOME_UP_TO_DATE;
     }
-    if (request->first > max + 1) {
+    if (request->first - 1 > max) {
         return OUTCOME_BEHIND;
     }
     if (min >= 0 && request->first < min) {
@@ -119,7 +119,7 @@ static enum nrtm_outcome compare(const struct reply_row *row, struct str line, s
         break;
     }
     if (row->outcome == OUTCOME_TOO_MANY && find_numbers(str_sub(line, behind, line.len), n) > 0) {
-        reply->range_limit = n[0];
+        reply->range_limit = n[0] < INT32_MAX ? n[0] : INT32_MAX;
     }
     return row->outcome;
 }

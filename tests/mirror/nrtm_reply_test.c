@@ -23,6 +23,8 @@ ParameterizedTestParameters(nrtm_reply, knows_every_message)
         {"%ERROR:401: invalid range: Not within 1-10", true, OUTCOME_BEHIND, 10},
         {"%ERROR:401: invalid range: Not within 200-300", true, OUTCOME_EXPIRED, 300},
         {"%ERROR:401: invalid range: Not within 1-300", true, OUTCOME_PROTOCOL, 300},
+        {"%ERROR:401: invalid range: Not within 1-9223372036854775807", true, OUTCOME_PROTOCOL,
+         INT64_MAX},
         {"%ERROR:401: (Requesting serials older than 14 days will be rejected)", true,
          OUTCOME_EXPIRED, -1},
         {"% (Requesting serials older than 14 days will be rejected)", false, OUTCOME_EXPIRED, -1},
@@ -88,6 +90,10 @@ Test(nrtm_reply, tells_the_limit_of_a_request)
                            true, &request, &reply),
         OUTCOME_TOO_MANY);
     cr_expect_eq(reply.range_limit, 50);
+    cr_assert_eq(nrtm_reply_meaning(STR("exceeds maximum range of 9223372036854775807"), true,
+                                    &request, &reply),
+                 OUTCOME_TOO_MANY);
+    cr_expect_eq(reply.range_limit, INT32_MAX, "serials that a request can name");
 }
 
 Test(nrtm_reply, asks_again_for_less_when_a_bounded_request_went_too_far)
