@@ -508,13 +508,16 @@ static void judge_behind(struct nrtm_client *client)
 /* After %END: what is left to ask for, and how. @return Whether to ask at once. */
 static bool complete_wants_more(struct nrtm_client *client)
 {
-    bool was_part = client->request.last >= 0 || client->wants_range;
+    bool was_heartbeat = client->wants_range, was_part = client->request.last >= 0;
+    bool came_on = client->status.position >= client->request.first;
 
     if (client->request.keep_open) {
         client->closes_ranges = true;
     }
     client->wants_range = false;
-    return was_part || client->status.position < client->status.upstream_max;
+    /* A server that brought nothing would bring nothing again, whatever it says it has. */
+    return was_heartbeat ||
+           (came_on && (was_part || client->status.position < client->status.upstream_max));
 }
 
 static int64_t wait_after(struct nrtm_client *client)

@@ -273,6 +273,16 @@ Test(nrtm_client, cuts_its_requests_to_the_servers_limit)
     cr_expect_str_eq(fake_sent(conn), "-g RIPE:3:111-LAST\n");
 }
 
+Test(nrtm_client, does_not_ask_at_once_again_for_a_part_that_brought_nothing)
+{
+    struct conn *conn = start();
+
+    fake_receive(conn, "%% ERROR: Serial range requested exceeds maximum range of 100\n\n\n");
+    fake_advance(fake_next_timer_ms());
+    fake_receive(fake_accept(), "%START Version: 3 RIPE 11-10\n\n%END RIPE\n\n");
+    cr_expect_eq(fake_next_timer_ms(), MINUTE, "the poll interval");
+}
+
 struct refusal {
     char bytes[100];
     char reason[100];
