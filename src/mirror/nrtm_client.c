@@ -534,6 +534,7 @@ static int64_t wait_after(struct nrtm_client *client)
     case OUTCOME_DENIED:
         return strstr(client->why, "emporar") != NULL ? until_midnight_ms(client) : delay;
     case OUTCOME_UP_TO_DATE:
+        client->behind_since_ms = 0;
         client->wants_range = false;
         return delay;
     case OUTCOME_HEARTBEAT:

@@ -352,6 +352,20 @@ Test(nrtm_client, suspects_a_reset_when_the_upstream_stays_behind)
     cr_expect_eq(status().standing, STANDING_STREAM);
 }
 
+Test(nrtm_client, suspects_no_reset_when_only_some_servers_of_the_upstream_lag)
+{
+    nrtm_client_free(client);
+    conf.reset_grace_s = 300;
+    client = nrtm_client_new(&conf, fake_source(), NULL, &fake_clock);
+    nrtm_client_start(client);
+    for (int i = 0; i < 20; i++) {
+        fake_receive(fake_accept(),
+                     i % 2 == 0 ? "%ERROR:401: invalid range: Not within 1-9\n" : CURRENT);
+        fake_advance(fake_next_timer_ms());
+    }
+    cr_expect_eq(logged("state=reset-suspected"), 0);
+}
+
 Test(nrtm_client, waits_for_its_database_without_connecting)
 {
     fake.sync_result = ERR_SQL_LOST;
