@@ -446,6 +446,7 @@ static void reload_if_lost(struct member *member, int64_t now)
 
     if (member->client == NULL ||
         (standing != STANDING_EXPIRED && standing != STANDING_RESET_SUSPECTED) ||
+        !is_followed(conf.all, conf.source) || /* A new configuration is on its way here. */
         !conf.source->reload_auto || is_paused(member) ||
         atomic_load(&member->reload_failures) >= RELOAD_FAILURES_MAX ||
         (member->reloaded_ms != 0 && now - member->reloaded_ms < RELOAD_EVERY_MS)) {
