@@ -466,9 +466,16 @@ static int run_adopt(struct daemon *daemon, size_t count, char **words, struct c
 {
     struct source *source = open_source(daemon, words[1], out);
     struct why why;
+    enum err rc;
 
     (void)count;
-    return source != NULL ? report(source_adopt(source, &why), &why, out) : EXIT_FAILURE;
+    if (source == NULL) {
+        return EXIT_FAILURE;
+    }
+    mirror_pause(daemon->mirror, source);
+    rc = source_adopt(source, &why);
+    mirror_resume(daemon->mirror, source);
+    return report(rc, &why, out);
 }
 
 static int run_set_serial(struct daemon *daemon, size_t count, char **words,

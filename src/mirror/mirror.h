@@ -102,6 +102,6 @@ struct load_request mirror_load_request(const struct mirror *mirror, const struc
 const struct mirror_source_conf *mirror_source_conf_of(const struct mirror *mirror,
                                                        const struct source *source);
 /** Pause a mirror's client around a load or a change of its position; counted. Blocks until the
- * batch in flight is done. */
+ * batch in flight is done. It looks anew at where it stands when it goes on. */
 void mirror_pause(struct mirror *mirror, const struct source *source);
 void mirror_resume(struct mirror *mirror, const struct source *source);

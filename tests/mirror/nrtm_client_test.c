@@ -453,6 +453,10 @@ Test(nrtm_client, rests_on_a_database_that_was_not_adopted)
     nrtm_client_start(client);
     cr_expect_eq(fake_connects_pending(), 0);
     cr_expect_eq(logged("--adopt"), 1);
+    fake.read_only = false;
+    nrtm_client_stop(client); /* As a command has it rest around its work. */
+    nrtm_client_start(client);
+    cr_expect_str_eq(fake_sent(fake_accept()), "-g RIPE:3:11-LAST -k\n");
 }
 
 Test(nrtm_client, commits_what_is_whole_when_it_is_stopped)
