@@ -20,6 +20,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "storage/entries.h"
 
 enum {
     RETRIES = 10,
@@ -215,7 +216,7 @@ static enum err retire(struct batch *batch, const struct index_object *old, stru
     if (touched->text.at == NULL) { /* First seen in this batch: its key is not known yet. */
         struct rpsl_object object;
         struct rpsl_key key;
-        enum err rc = rows_parse(old->text, batch->scratch, &object, &key);
+        enum err rc = object_parse(old->text, batch->scratch, &object, &key);
 
         if (rc != ERR_OK) {
             return why_set(why, rc, "object_id %u: %s", info->id, err_text(rc));
@@ -344,7 +345,7 @@ static enum err parse_op(struct batch *batch, struct str text, struct rpsl_objec
     enum err rc;
 
     arena_reset(batch->scratch);
-    rc = rows_parse(text, batch->scratch, object, key);
+    rc = object_parse(text, batch->scratch, object, key);
     if (rc != ERR_OK) {
         return why_set(why, rc, "no class or key in %s",
                        log_quote(str_sub(text, 0, str_find(text, '\n', 0))).text);

@@ -106,6 +106,14 @@ void range_record_get(const uint8_t *record, enum rpsl_range_kind kind, struct i
 
 /* --- entries --- */
 
+enum err object_parse(struct str text, struct arena *arena, struct rpsl_object *object,
+                      struct rpsl_key *key)
+{
+    enum err rc = rpsl_parse(text, arena, object);
+
+    return rc == ERR_OK ? rpsl_object_key(object, arena, key) : rc;
+}
+
 static struct entry *add_entry(struct entry_list *list, enum tree_id tree)
 {
     struct entry *entry;

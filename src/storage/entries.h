@@ -63,6 +63,10 @@ void range_record_get(const uint8_t *record, enum rpsl_range_kind kind, struct i
 
 /* --- entries --- */
 
+/** Parse a text and find its key. @return As rpsl_parse() and rpsl_object_key(). */
+enum err object_parse(struct str text, struct arena *arena, struct rpsl_object *object,
+                      struct rpsl_key *key) MUST_CHECK;
+
 struct entry {
     uint8_t tree; /**< enum tree_id; never TREE_OBJECTS. */
     uint8_t record[RECORD_BYTES_MAX];

@@ -22,6 +22,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "storage/entries.h"
 
 enum {
     CHUNKS = 4,
@@ -321,7 +322,7 @@ static enum err add_text(struct load *load, struct str text, struct why *why)
     enum err rc;
 
     arena_reset(load->arena);
-    rc = rows_parse(text, load->arena, &object, &key);
+    rc = object_parse(text, load->arena, &object, &key);
     if (rc == ERR_SYNTAX) {
         load_reject(load, text, "no class or key");
         return ERR_OK;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "storage/entries.h"
 
 enum {
     LANES = 2,
@@ -63,7 +64,7 @@ static enum err add_row(struct lane *lane, const struct str *row)
     enum err rc;
 
     arena_reset(lane->arena);
-    rc = rows_parse(row[3], lane->arena, &object, &key);
+    rc = object_parse(row[3], lane->arena, &object, &key);
     if (rc == ERR_SYNTAX) {
         atomic_fetch_add(&lane->rebuild->unusable, 1);
         return ERR_OK;
@@ -322,7 +323,7 @@ static enum err replay_row(struct replay *replay, const struct str *row)
         replay->removed += was_there;
         return was_there ? index_remove(index, id) : ERR_OK;
     }
-    rc = rows_parse(row[3], replay->arena, &object, &key);
+    rc = object_parse(row[3], replay->arena, &object, &key);
     if (rc != ERR_OK) {
         return rc == ERR_SYNTAX ? ERR_OK : rc;
     }

@@ -21,6 +21,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "rpsl/fold.h"
+#include "storage/entries.h"
 
 enum { FLUSH_BYTES = 4 << 20, LEAST_PERCENT = 90 };
 #define ARENA_BYTES ((size_t)1 << 30)
@@ -433,7 +434,7 @@ static enum err retire(struct load *load, uint32_t id, struct index_object *old,
     enum err rc = index_get(load->source->index, id, reload->arena, old);
 
     if (rc == ERR_OK) {
-        rc = rows_parse(old->text, reload->arena, &object, &key);
+        rc = object_parse(old->text, reload->arena, &object, &key);
     }
     if (rc != ERR_OK) {
         return rc;
@@ -479,7 +480,7 @@ static enum err apply_change(struct load *load, const struct change *change, str
     struct str text, pkey, old_pkey;
     enum err rc = read_text(load, change, &text, why);
 
-    if (rc != ERR_OK || (rc = rows_parse(text, reload->arena, &object, &key)) != ERR_OK) {
+    if (rc != ERR_OK || (rc = object_parse(text, reload->arena, &object, &key)) != ERR_OK) {
         return rc;
     }
     pkey = rows_pkey(key.text, reload->arena);

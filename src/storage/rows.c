@@ -62,18 +62,3 @@ struct str rows_pkey(struct str key, struct arena *arena)
     }
     return out;
 }
-
-enum err rows_parse(struct str text, struct arena *arena, struct rpsl_object *object,
-                    struct rpsl_key *key)
-{
-    enum err rc;
-
-    *object = (struct rpsl_object){0};
-    rc = rpsl_parse(text, arena, object);
-    /* A stray line in the middle is kept with the attribute above it; only the first line decides.
-     */
-    if (rc != ERR_OK && (rc != ERR_SYNTAX || object->attr_count == 0)) {
-        return rc;
-    }
-    return rpsl_object_key(object, arena, key);
-}

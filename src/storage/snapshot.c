@@ -84,14 +84,6 @@ enum err id_list_add(struct id_list *list, struct arena *arena, uint32_t id)
     return ERR_OK;
 }
 
-enum err object_parse(struct str text, struct arena *arena, struct rpsl_object *object,
-                      struct rpsl_key *key)
-{
-    enum err rc = rpsl_parse(text, arena, object);
-
-    return rc == ERR_OK ? rpsl_object_key(object, arena, key) : rc;
-}
-
 /** Whether an object is of this class and has this key. @return ERR_OK, ERR_NOT_FOUND when not, or
  * a failure. */
 static enum err verify_key(struct text_reader *reader, const struct snapshot *snap, uint32_t id,

@@ -1,7 +1,7 @@
 /*
- * What source.c, position.c, tables.c, rebuild.c, batch.c, load.c and reload.c share: the inside of
- * a source, its writer lock, and the few statements that more than one of them runs. Nobody else
- * includes this.
+ * What source.c, position.c, operators.c, tables.c, rebuild.c, rows.c, batch.c, load.c and reload.c
+ * share: the inside of a source, its writer lock, and the few statements that more than one of them
+ * runs. Nobody else includes this.
  */
 #pragma once
 
@@ -170,6 +170,3 @@ extern const char rows_insert_last[], rows_update_last[], rows_insert_history[],
 #define ROWS_QUARANTINE_TYPES     "tnnbtn" /* mirror, serial, operation, raw, reason, time */
 /** The key as the pkey column holds it: valid UTF-8, cut to its width in characters. */
 struct str rows_pkey(struct str key, struct arena *arena);
-/** Parse a text and find its key. @return ERR_SYNTAX when it has no class or key; ERR_LIMIT. */
-enum err rows_parse(struct str text, struct arena *arena, struct rpsl_object *object,
-                    struct rpsl_key *key) MUST_CHECK;

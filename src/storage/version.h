@@ -76,7 +76,3 @@ struct arena *reader_scratch(struct reader *reader); /* Empty between two calls.
 
 #define SCRATCH_MAX_BYTES                                                                          \
     ((size_t)1 << 30) /* The largest object with everything derived from it. */
-
-/** Parse a text and find its key. @return As rpsl_parse() and rpsl_object_key(). */
-enum err object_parse(struct str text, struct arena *arena, struct rpsl_object *object,
-                      struct rpsl_key *key) MUST_CHECK;
