@@ -294,8 +294,11 @@ enum err index_bulk_drop(struct index_bulk *bulk, uint32_t id)
     enum err rc;
 
     assert(bulk->lane_count == 1);
+    if (id < row && load32(object_row(bulk, id)) == id) {
+        row = id; /* A dump's ids count its rows. */
+    }
     while (row > 0 && load32(object_row(bulk, row)) != id) {
-        row--; /* Linear, but doubles in a dump are rare. */
+        row--;
     }
     if (row == 0) {
         return ERR_NOT_FOUND;
