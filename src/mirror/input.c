@@ -20,8 +20,8 @@ enum { RAW_BYTES = 256 * 1024 };
 struct input {
     char *path;
     int fd;
-    uint64_t size,
-        consumed; /* Of the file; consumed counts what was handed on, not what was read ahead. */
+    uint64_t size;     /* Of the file. */
+    uint64_t consumed; /* What was handed on of it; not what was read ahead. */
     bool is_gzip;
     bool in_member; /* Between a gzip header and its trailer. */
     bool at_eof;

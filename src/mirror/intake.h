@@ -13,11 +13,10 @@ struct intake {
     const char *mirror;   /**< For the log: "RIPE-GRS". */
     const char *upstream; /**< What `source:` must say; NULL accepts all. */
     enum charset charset; /**< Declared for the upstream, never guessed. */
-    uint64_t
-        recoded; /**< Objects that were not in the declared charset and were taken as Latin-1. */
-    uint64_t foreign;   /**< Objects of another source: skipped. */
-    uint64_t with_nul;  /**< Objects with NUL bytes: kept. */
-    struct buf scratch; /**< Private. */
+    uint64_t recoded;     /**< Objects not in the declared charset: taken as Latin-1. */
+    uint64_t foreign;     /**< Objects of another source: skipped. */
+    uint64_t with_nul;    /**< Objects with NUL bytes: kept. */
+    struct buf scratch;   /**< Private. */
 };
 
 enum intake_verdict {

@@ -32,8 +32,7 @@ struct nrtm_end {
     enum log_level level;        /**< Of its log line. */
     bool loud;                   /**< At this level each time; otherwise repetitions are DEBUG. */
     bool failed;                 /**< Something an operator should see in the status. */
-    int64_t first_ms,
-        cap_ms; /**< Time to wait: doubles from first to cap while the outcome repeats. */
+    int64_t first_ms, cap_ms;    /**< To wait: doubles from first to cap while this repeats. */
 };
 const struct nrtm_end *nrtm_end_of(enum nrtm_outcome outcome);
 

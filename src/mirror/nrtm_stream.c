@@ -4,9 +4,11 @@
  *   banner, comments, blank lines
  *   %START Version: 3 RIPE 11-12      STREAM_BETWEEN: every line is looked at by itself
  *   (blank)
- *   ADD 11                            -> STREAM_BEFORE_OBJECT: blank lines and comments, then the
- * object's first line (blank) person: ...                       -> STREAM_IN_OBJECT: a paragraph up
- * to its empty line (blank)                           -> NRTM_OP, STREAM_BETWEEN %END RIPE
+ *   ADD 11                            -> STREAM_BEFORE_OBJECT: up to the object's first line
+ *   (blank)
+ *   person: ...                       -> STREAM_IN_OBJECT: a paragraph up to its empty line
+ *   (blank)                           -> NRTM_OP, STREAM_BETWEEN
+ *   %END RIPE
  *
  * An operation counts only when its object's empty line has been read: everything else is a
  * truncated stream.

@@ -48,8 +48,7 @@ struct index_bulk {
     struct index_lane *lanes[LANES_MAX];
     size_t lane_count;
     struct records dropped[TREE_COUNT]; /**< Records of objects that were dropped again. */
-    struct key_slot
-        *keys; /**< Open addressing, at most half full; NULL before the first index_bulk_find(). */
+    struct key_slot *keys; /**< Open addressing, half full at most; made by index_bulk_find(). */
     size_t key_cap, key_count;
     sem_t sorted; /**< Trees whose records are joined and sorted. */
 };

@@ -7,9 +7,9 @@
  *   objects   id 4 | text 6, class 1, flags 1, sequence 4, timestamp 4     key: the id
  *   keys      hash of class and canonical key 4, id 4
  *   postings  attribute 1, hash of the folded value 7, id 4
- *   hosts     first bytes of the folded value 16, id 4                     nserver, searched by
- * prefix order     class position 1, code of the key text 11, id 4               see order.c ranges
- * begin 4, inverted end 4, id 4; or begin 16, inverted end 16, id 4
+ *   hosts     first bytes of the folded value 16, id 4         nserver, searched by prefix
+ *   order     class position 1, code of the key text 11, id 4  see order.c
+ *   ranges    begin 4, inverted end 4, id 4; or begin 16, inverted end 16, id 4
  *
  * The inverted end makes a range come before those that it contains: the order of a tree is the
  * pre-order of nesting.

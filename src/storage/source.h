@@ -17,11 +17,9 @@
 
 /* --- configuration --- */
 struct storage_conf {
-    const char
-        *master_url; /**< whois.db.master.url: JDBC forms; holds the main source's database name. */
+    const char *master_url; /**< whois.db.master.url: JDBC, with the main source's database. */
     const char *username, *password; /**< Of all databases. */
-    const char
-        *grs_base_url; /**< whois.db.grs.master.baseurl: `_<SOURCE>` is appended to its path. */
+    const char *grs_base_url; /**< whois.db.grs.master.baseurl; `_<SOURCE>` goes to its end. */
     /** whois.db.slave.*, whois.db.grs.slave.baseurl: accepted, not used: queries need no database.
      */
     const char *slave_url, *slave_username, *slave_password, *slave_grs_base_url;

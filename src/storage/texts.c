@@ -1,8 +1,7 @@
 /*
  * Compressed texts in segments.
  *
- *   entry = difference of the object's id to the entry before (zigzag varint) | size of the frame
- * (varint) | frame
+ *   entry = id (zigzag varint: less that of the entry before) | size of the frame (varint) | frame
  *
  * A frame is zstd's without its 4 magic bytes; it knows the size of the raw text. The ids let a
  * compaction walk find the owner of each entry without a look at the index. A text too large to
