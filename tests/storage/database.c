@@ -283,7 +283,7 @@ struct storage *database_open_locked_out(struct source **source_out)
 {
     struct storage_conf conf = {.username = "locked_out", .password = "x"};
     struct storage *storage = database_open(source_out); /* Makes the database. */
-    char url[600];
+    char url[1024];
     struct why why;
 
     storage_free(storage);
