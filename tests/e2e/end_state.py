@@ -119,13 +119,19 @@ def may_refer(attribute, value):
     return value.isascii()
 
 
+def is_everything(o):
+    """More specifics of all addresses are refused (ERROR:112)."""
+    return o.range in ((0, 2**32 - 1), (0, 2**128 - 1))
+
+
 def compare_ranges(lab):
     client = lab.client()
     for object_type in RANGED:
         rows = final().in_ranges(object_type)
         objects = [o for o in final().objects.values() if o.type == object_type]
         picked = random.sample(objects, min(len(objects), 4000 // SAMPLE // len(RANGED)))
-        questions = [(flag, o) for o in picked for flag in ("", "-x", "-l", "-L", "-m", "-M")]
+        questions = [(flag, o) for o in picked for flag in ("", "-x", "-l", "-L", "-m", "-M")
+                     if not (flag in ("-m", "-M") and is_everything(o))]
         lines = ["-s RIPE-GRS -K -r %s -T %s %s" % (flag, object_type, range_key(o))
                  for flag, o in questions]
         for (flag, o), line, answer in zip(questions, lines, client.answers(lines)):
@@ -178,7 +184,7 @@ def test_killed_at_every_fault_point(lab):
 
 
 class Trickle(threading.Thread):
-    """Publishes a few ops at a time, so that the server is inside a batch most of the time."""
+    """Publishes one op after the other, so that the server is inside a batch much of the time."""
 
     def __init__(self, upstream):
         super().__init__(daemon=True)
@@ -189,7 +195,7 @@ class Trickle(threading.Thread):
     def run(self):
         while self.upstream.journal.last < LAST and not self.is_over.wait(0.002):
             with self.going:
-                self.upstream.publish(self.upstream.journal.last + 2)
+                self.upstream.publish(self.upstream.journal.last + 1)
 
     def stop(self):
         self.is_over.set()
