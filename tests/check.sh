@@ -1,7 +1,10 @@
 #!/bin/bash
 # Every test there is, in builds of its own below build/check: run by `quickstart.sh check`.
 #
-#   check.sh [NAME...]    all, or the named ones: lint gcc clang long sanitizers threads fuzz
+#   check.sh [NAME...]    the named ones: lint gcc clang long sanitizers threads fuzz
+#
+# Without a name all but threads: under the thread sanitizer the scenarios' time-outs are too short
+# on a busy machine, so these are run by name.
 #
 # Each test's output is kept in build/check/NAME.log. Ends with a line "N passed, N failed".
 set -uo pipefail
@@ -196,7 +199,7 @@ if [ -e "$tree/config.status" ]; then
 fi
 [ -e "$tree/configure" ] || (cd "$tree" && ./autogen.sh >/dev/null 2>&1)
 begin=$SECONDS
-for part in ${*:-lint gcc clang long sanitizers threads fuzz}; do
+for part in ${*:-lint gcc clang long sanitizers fuzz}; do
     part_$part
 done
 echo "in $(((SECONDS - begin) / 60)) min $(((SECONDS - begin) % 60)) s${failures:+; failed:$failures}"

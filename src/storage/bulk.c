@@ -61,6 +61,22 @@ struct index_bulk {
  */
 #define RECORDS_FIRST_BYTES ((size_t)1 << 16)
 
+static void *move_records(void *at, size_t bytes, size_t grown)
+{
+#ifdef __SANITIZE_THREAD__ /* It does not know mremap(): what moved away looks shared with its     \
+                              next user. */
+    void *moved = mmap(NULL, grown, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (moved != MAP_FAILED) {
+        memcpy(moved, at, bytes);
+        munmap(at, bytes);
+    }
+    return moved;
+#else
+    return mremap(at, bytes, grown, MREMAP_MAYMOVE);
+#endif
+}
+
 static void grow_records(struct records *records, size_t bytes)
 {
     size_t grown = records->bytes > 0 ? records->bytes : RECORDS_FIRST_BYTES;
@@ -72,7 +88,7 @@ static void grow_records(struct records *records, size_t bytes)
     if (records->at == NULL) {
         at = mmap(NULL, grown, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     } else {
-        at = mremap(records->at, records->bytes, grown, MREMAP_MAYMOVE);
+        at = move_records(records->at, records->bytes, grown);
     }
     if (at == MAP_FAILED) {
         log_error(LOG_STORAGE, "no memory to build an index: %zu bytes", grown);
