@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every test there is, in builds of its own below build/check: run by `quickstart.sh check`.
+# The tests, in builds of their own below build/check: run by `quickstart.sh check`.
 #
 #   check.sh [NAME...]    the named ones: lint gcc clang long sanitizers threads fuzz
 #
