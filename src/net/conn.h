@@ -9,7 +9,10 @@
  * Long answers: the owner starts an answer with conn_answer(); `pump` is then called for one slice
  * at a time, in turn with the other answering connections of the loop, only while less than
  * output_pause bytes wait to be sent. The next input line is not delivered before the answer is
- * complete. The first slice is pumped, and written, at once.
+ * complete. The first slice is pumped at once.
+ *
+ * Output is written when the callback has returned; a complete answer may leave a moment later,
+ * with those to the other lines that came at the same time.
  *
  * Pipelined lines are delivered in order, as long as the output of the earlier ones does not exceed
  * output_pause; what they append to the output goes out in one write.
@@ -83,7 +86,7 @@ void *conn_context(const struct conn *conn);
 const char *conn_peer(const struct conn *conn);
 const struct sockaddr_storage *conn_peer_address(const struct conn *conn);
 
-/** Where to put output: append to it in callbacks, it is sent when the callback returns. */
+/** Where to put output: append to it in callbacks, it is sent behind the callback. */
 struct buf *conn_output(struct conn *conn);
 size_t conn_unsent(const struct conn *conn); /* Bytes of output that still wait. */
 /** For output from outside a callback of this connection: send what conn_output() holds. */

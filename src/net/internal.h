@@ -10,13 +10,17 @@
 
 /* --- the loop --- */
 
+#define SPARE_OUTPUTS 64
+
 /** The connections of a loop: all of them, those that wait for a turn, and buffers to lend. */
 struct conn_group {
-    struct conn *first;                   /**< All, through conn->next. */
-    struct conn *turn_first, *turn_last;  /**< Those with work that waits for its turn. */
-    struct ev_prepare turns;              /**< Active while somebody waits for a turn, ... */
-    struct ev_idle no_sleep;              /**< ... and so is this: poll without waiting. */
-    struct buf spare_input, spare_output; /**< Idle connections own no buffers. */
+    struct conn *first;                  /**< All, through conn->next. */
+    struct conn *turn_first, *turn_last; /**< Those with work that waits for its turn. */
+    struct ev_prepare turns;             /**< Before each poll. */
+    struct ev_idle no_sleep; /**< Active while somebody still waits: poll without sleeping. */
+    struct buf spare_input;  /**< Idle connections own no buffers: they borrow them here. */
+    struct buf spare_outputs[SPARE_OUTPUTS];
+    size_t spare_output_count;
     size_t count;
     bool is_finishing;
 };
