@@ -25,6 +25,7 @@
 
 #define LOCAL_QUERY_TIME_S 10
 #define WAIT_LINE_MS       2000
+#define ASKED_OBJECTS      8 /* Before a source is said not to answer. */
 
 /* --- helpers --- */
 
@@ -214,19 +215,20 @@ static bool is_found_by_key(enum rpsl_class class)
     return class != CLASS_UNKNOWN && class != CLASS_DOMAIN && class != CLASS_AS_BLOCK;
 }
 
-/* Find an object to ask for. @return 1 when the source answers it, 0 when it does not, -1 when it
- * holds none. */
+/* Ask for a few objects, in case one is found otherwise than by its key. @return 1 when the source
+ * answers one, 0 when it answers none, -1 when it holds none to ask for. */
 static int source_answers(struct daemon *daemon, struct source *source)
 {
     struct reader *reader = reader_new();
     struct arena *arena = arena_new((size_t)64 << 20);
     const struct snapshot *snap;
-    int result = -1;
+    int result = -1, asked = 0;
 
     reader_attach(reader, source_index(source));
     reader_refresh(reader);
     snap = reader_snapshot(reader, source_index(source));
-    for (uint32_t id = 0; snap != NULL && result < 0 && (id = snapshot_next(snap, id)) != 0;) {
+    for (uint32_t id = 0; snap != NULL && result != 1 && asked < ASKED_OBJECTS &&
+                          (id = snapshot_next(snap, id)) != 0;) {
         struct object_info info;
         struct rpsl_object object;
         struct rpsl_key key;
@@ -238,6 +240,7 @@ static int source_answers(struct daemon *daemon, struct source *source)
             rpsl_parse(text, arena, &object) == ERR_OK &&
             rpsl_object_key(&object, arena, &key) == ERR_OK && str_is_ascii(key.text)) {
             result = answers_key(daemon, source, &key);
+            asked++;
         }
     }
     arena_free(arena);
@@ -506,25 +509,32 @@ static int run_set_serial(struct daemon *daemon, size_t count, char **words,
 
 /* --- the table --- */
 
+// clang-format off
 const struct command commands[] = {
-    {"status",     "",                                                            "state, serials and counters of every source",                    COMMAND_SERVER, 0, 0,                     run_status    },
-    {"wait-ready", "[SECONDS]",                                                   "until every source that holds objects answers a key of its own",
-     COMMAND_SERVER,                                                                                                                                                0, 1,                     run_wait_ready},
-    {"load",       "SOURCE FILE... [--serial N | --serial-file F] [--force]",
-     "load a dump, gzip or plain; the whole of it or nothing",                                                                                      COMMAND_EITHER, 2,
-     CONTROL_MAX_WORDS - 1,                                                                                                                                                                   run_load      },
-    {"reload",     "[SOURCE [FILE...] [--serial N | --serial-file F] [--force]]",
-     "re-read properties, or reload a source's data by difference",                                                                                 COMMAND_EITHER, 0,
-     CONTROL_MAX_WORDS - 1,                                                                                                                                                                   run_reload    },
-    {"apply",      "SOURCE FILE...",
-     "apply an NRTM stream from files; serials that are done already are skipped",                                                                  COMMAND_EITHER,
-     2,                                                                                                                                                                CONTROL_MAX_WORDS - 1, run_apply     },
-    {"setserial",  "SOURCE SERIAL",                                               "set a mirror's position: it goes on after this serial",
-     COMMAND_EITHER,                                                                                                                                                2, 2,                     run_set_serial},
-    {"adopt",      "SOURCE",                                                      "take over a database written by the reference server",           COMMAND_EITHER, 1,
-     1,                                                                                                                                                                                       run_adopt     },
-    {NULL,         NULL,                                                          NULL,                                                             COMMAND_SERVER, 0, 0,                     NULL          },
+    {"status", "",
+     "state, serials and counters of every source",
+     COMMAND_SERVER, 0, 0, false, run_status},
+    {"wait-ready", "[SECONDS]",
+     "until every source that holds objects answers a key of its own",
+     COMMAND_SERVER, 0, 1, false, run_wait_ready},
+    {"load", "SOURCE FILE... [--serial N | --serial-file F] [--force]",
+     "load a dump, gzip or plain; the whole of it or nothing",
+     COMMAND_EITHER, 2, CONTROL_MAX_WORDS - 1, true, run_load},
+    {"reload", "[SOURCE [FILE...] [--serial N | --serial-file F] [--force]]",
+     "re-read properties, or reload a source's data by difference",
+     COMMAND_EITHER, 0, CONTROL_MAX_WORDS - 1, true, run_reload},
+    {"apply", "SOURCE FILE...",
+     "apply an NRTM stream from files; serials that are done already are skipped",
+     COMMAND_EITHER, 2, CONTROL_MAX_WORDS - 1, true, run_apply},
+    {"setserial", "SOURCE SERIAL",
+     "set a mirror's position: it goes on after this serial",
+     COMMAND_EITHER, 2, 2, false, run_set_serial},
+    {"adopt", "SOURCE",
+     "take over a database written by the reference server",
+     COMMAND_EITHER, 1, 1, false, run_adopt},
+    {NULL, NULL, NULL, COMMAND_SERVER, 0, 0, false, NULL},
 };
+// clang-format on
 
 const struct command *command_find(const char *name)
 {

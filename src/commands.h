@@ -19,6 +19,7 @@ struct command {
     const char *help;
     enum command_needs needs;
     size_t min_words, max_words; /**< Arguments behind the name. */
+    bool takes_files;            /**< Behind the source come names of files, among options. */
     int (*run)(struct daemon *daemon, size_t count, char **words, struct control_out *out);
 };
 

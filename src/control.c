@@ -43,36 +43,47 @@ struct client {
     int fd;
 };
 
-void control_print(struct control_out *out, const char *format, ...)
+/* Send all of it. A client that is gone ends nothing but what it hears. */
+static void put(struct control_out *out, const char *at, size_t len)
 {
-    char line[2048];
-    size_t done = 0;
-    va_list args;
-    int len;
+    while (out->fd >= 0 && len > 0) {
+        ssize_t done = out->is_raw ? write(out->fd, at, len) : send(out->fd, at, len, MSG_NOSIGNAL);
 
-    va_start(args, format);
-    len = vsnprintf(line, sizeof(line) - 1, format, args);
-    va_end(args);
-    if (len < 0 || out->fd < 0) {
-        return;
-    }
-    if ((size_t)len > sizeof(line) - 2) {
-        len = (int)sizeof(line) - 2;
-    }
-    line[len++] = '\n';
-    while (done < (size_t)len) {
-        ssize_t put = out->is_raw ? write(out->fd, line + done, (size_t)len - done)
-                                  : send(out->fd, line + done, (size_t)len - done, MSG_NOSIGNAL);
-
-        if (put < 0 && errno == EINTR) {
+        if (done < 0 && errno == EINTR) {
             continue;
         }
-        if (put <= 0) {
-            out->fd = -1; /* Whoever asked is gone; the work goes on. */
+        if (done <= 0) {
+            out->fd = -1;
             return;
         }
-        done += (size_t)put;
+        at += done;
+        len -= (size_t)done;
     }
+}
+
+void control_print(struct control_out *out, const char *format, ...)
+{
+    char line[4096] = " "; /* The mark of text; left out on a terminal. */
+    size_t skipped = out->is_raw ? 1 : 0, len;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line + 1, sizeof(line) - 1, format, args);
+    va_end(args);
+    for (char *c = line; (c = strchr(c, '\n')) != NULL;) {
+        *c = ' ';
+    }
+    len = strlen(line);
+    line[len++] = '\n';
+    put(out, line + skipped, len - skipped);
+}
+
+/* The last line of an answer. */
+static void print_exit(struct control_out *out, int code)
+{
+    char line[16];
+
+    put(out, line, (size_t)snprintf(line, sizeof(line), "=%d\n", code));
 }
 
 /* A socket path is at most 107 bytes: a longer one is reached through a descriptor of its folder.
@@ -96,7 +107,7 @@ static enum err socket_address(const char *path, struct sockaddr_un *address, in
         *dir_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     }
     if (*dir_fd < 0) {
-        return why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
+        return why_set(why, errno == EACCES ? ERR_DENIED : ERR_IO, "%s: %s", path, strerror(errno));
     }
     snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/%.64s", *dir_fd,
              base + 1);
@@ -152,7 +163,7 @@ static void *client_run(void *arg)
     struct control_out out = {.fd = client->fd};
     char *words[CONTROL_MAX_WORDS];
     char *request = malloc(MAX_COMMAND);
-    int code = 1;
+    int code = CONTROL_REFUSED;
 
     if (request == NULL || !is_allowed(client->fd)) {
         control_print(&out, "not allowed: run this as root or as the server's own account");
@@ -161,7 +172,7 @@ static void *client_run(void *arg)
     } else {
         code = control->command(control->context, split_words(request, words), words, &out);
     }
-    control_print(&out, "=%d", code);
+    print_exit(&out, code);
     close(client->fd);
     free(request);
     free(client);
@@ -202,7 +213,7 @@ static void client_start(struct control *control, int fd)
         struct control_out out = {.fd = fd};
 
         control_print(&out, "too many commands at once");
-        control_print(&out, "=1");
+        print_exit(&out, CONTROL_REFUSED);
         close(fd);
     }
 }
@@ -319,7 +330,7 @@ void control_close(struct control *control)
 static bool copy_answer(int fd, int *exit_code)
 {
     FILE *in = fdopen(fd, "r");
-    char line[4096];
+    char line[8192];
     bool is_whole = false;
 
     if (in == NULL) {
@@ -332,7 +343,7 @@ static bool copy_answer(int fd, int *exit_code)
             is_whole = true;
             break;
         }
-        fputs(line, stdout);
+        fputs(line + 1, stdout); /* Behind its blank. */
         fflush(stdout);
     }
     fclose(in);
@@ -349,7 +360,7 @@ enum err control_send(const char *path, size_t count, char **words, int *exit_co
     enum err rc = socket_address(path, &address, &dir_fd, why);
 
     if (rc != ERR_OK) {
-        return ERR_NOT_FOUND;
+        return rc == ERR_DENIED ? rc : ERR_NOT_FOUND;
     }
     out.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     rc = connect(out.fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? ERR_OK
@@ -372,15 +383,8 @@ enum err control_send(const char *path, size_t count, char **words, int *exit_co
         }
     }
     request[len++] = '\n';
-    for (size_t done = 0; done < len;) {
-        ssize_t put = send(out.fd, request + done, len - done, MSG_NOSIGNAL);
-
-        if (put <= 0) {
-            close(out.fd);
-            return why_set(why, ERR_IO, "the server went away");
-        }
-        done += (size_t)put;
-    }
+    /* A server that refuses may close before it has read this; its answer says why. */
+    put(&(struct control_out){.fd = out.fd}, request, len);
     if (!copy_answer(out.fd, exit_code)) {
         return why_set(why, ERR_IO, "the server went away before it was done");
     }

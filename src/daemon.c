@@ -9,16 +9,20 @@
 
 #include "daemon.h"
 
+#include <errno.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "commands.h"
 
 #define FINISH_ANSWERS_S 30
+#define FINISH_SQL_S     30
 
 /* --- building --- */
 
@@ -179,9 +183,55 @@ static enum err start_server(struct daemon *daemon, struct why *why)
     return rc;
 }
 
+/* A stop waits for the transactions in flight, but not for a database that does not answer. */
+struct sql_limit {
+    struct storage *storage;
+    pthread_t thread;
+    bool is_running;
+    sem_t over; /* Posted when nobody waits for the database any more. */
+};
+
+static void *limit_sql(void *arg)
+{
+    struct sql_limit *limit = arg;
+    struct timespec until;
+    int rc;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += FINISH_SQL_S;
+    while ((rc = sem_timedwait(&limit->over, &until)) != 0 && errno == EINTR) {
+    }
+    if (rc != 0) {
+        log_warn(LOG_MAIN, "the database keeps the end waiting for %d s: its connections are cut",
+                 FINISH_SQL_S);
+        storage_cut_off(limit->storage);
+    }
+    return NULL;
+}
+
+static void sql_limit_begin(struct sql_limit *limit, struct storage *storage)
+{
+    limit->storage = storage;
+    sem_init(&limit->over, 0, 0);
+    limit->is_running =
+        storage != NULL && pthread_create(&limit->thread, NULL, limit_sql, limit) == 0;
+}
+
+static void sql_limit_end(struct sql_limit *limit)
+{
+    if (limit->is_running) {
+        sem_post(&limit->over);
+        pthread_join(limit->thread, NULL);
+    }
+    sem_destroy(&limit->over);
+}
+
 /* Takes down whatever was built; each part knows NULL. */
 static void stop_server(struct daemon *daemon)
 {
+    struct sql_limit limit;
+
+    sql_limit_begin(&limit, daemon->storage);
     atomic_store(&daemon->is_stopping, true);
     mirror_cancel_loads(daemon->mirror);
     control_close(daemon->control); /* Waits for commands, which still need the mirror. */
@@ -189,6 +239,7 @@ static void stop_server(struct daemon *daemon)
         query_server_stop(daemon->query, FINISH_ANSWERS_S);
     }
     mirror_stop(daemon->mirror);
+    sql_limit_end(&limit);
     mirror_free(daemon->mirror);
     query_server_free(daemon->query);
     loop_free(daemon->main_loop);

@@ -57,16 +57,39 @@ static int check_config(const char *path)
     return EXIT_SUCCESS;
 }
 
-/* The working directory of whoever carries the command out is the whois root: what is the name of a
- * file here becomes its name there. */
-static char *file_seen_from_root(const struct process_paths *paths, char *word)
+/* The absolute name of a file, which need not exist; its folder must. @return false for what is no
+ * file here, such as a URL. */
+static bool name_absolutely(const char *word, char path[PATH_MAX])
+{
+    const char *slash = strrchr(word, '/'), *base = slash != NULL ? slash + 1 : word;
+    char folder[PATH_MAX];
+    size_t len;
+
+    if (realpath(word, path) != NULL) {
+        return true;
+    }
+    snprintf(folder, sizeof(folder), "%.*s", slash != NULL ? (int)(base - word) : 1,
+             slash != NULL ? word : ".");
+    if (realpath(folder, path) == NULL) {
+        return false;
+    }
+    len = strlen(path);
+    return (size_t)snprintf(path + len, PATH_MAX - len, "/%s", base) < PATH_MAX - len;
+}
+
+/* The working directory of whoever carries the command out is the whois root: what names a file
+ * here is given its name there. */
+static void name_files_from_root(const struct process_paths *paths, size_t count, char **words)
 {
     char path[PATH_MAX];
 
-    if (word[0] == '-' || access(word, F_OK) != 0 || realpath(word, path) == NULL) {
-        return word;
+    for (size_t i = 2; i < count; i++) {
+        if (strcmp(words[i], "--serial") == 0) {
+            i++; /* A number, whatever files are called. */
+        } else if (words[i][0] != '-' && name_absolutely(words[i], path)) {
+            words[i] = strdup(process_name_in_root(paths, path));
+        }
     }
-    return strdup(process_name_in_root(paths, path));
 }
 
 static int report_not_running(const struct process_paths *paths)
@@ -95,8 +118,8 @@ static int run_command(const char *config_path, const struct command *command, s
         fprintf(stderr, "%s\n", why.text);
         return EXIT_FAILURE;
     }
-    for (size_t i = 2; i < count; i++) {
-        words[i] = file_seen_from_root(&paths, words[i]);
+    if (command->takes_files) {
+        name_files_from_root(&paths, count, words);
     }
     rc = control_send(paths.control, count, words, &exit_code, &why);
     if (rc == ERR_OK) {
@@ -104,7 +127,7 @@ static int run_command(const char *config_path, const struct command *command, s
     }
     if (rc != ERR_NOT_FOUND) {
         fprintf(stderr, "%s\n", why.text);
-        return EXIT_FAILURE;
+        return CONTROL_REFUSED;
     }
     if (command->needs == COMMAND_SERVER) {
         return report_not_running(&paths);

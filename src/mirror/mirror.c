@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,7 @@ struct mirror {
     struct loop *loop; /* NULL until started. */
     bool has_thread;
     struct loop_timer tick;
+    struct loop_job reconfigure;
     void (*on_stale)(void *context, const struct source *source, int64_t since_ms); /* Or NULL. */
     void *stale_context;
     int64_t watched_ms;
@@ -109,7 +111,7 @@ static const struct mirror_source_conf *find_conf(const struct mirror_conf *conf
     return NULL;
 }
 
-/** The configuration at this moment; both stay valid over one more change. */
+/** The configuration at this moment; both stay valid. */
 struct current_conf {
     const struct mirror_conf *all;
     const struct mirror_source_conf *source;
@@ -716,13 +718,11 @@ static void reconfigure_member(struct member *member)
 
 static void reconfigure_on_loop(struct loop_job *job)
 {
-    struct errand *errand = (struct errand *)job;
-    struct mirror *mirror = errand->mirror;
+    struct mirror *mirror = (struct mirror *)((char *)job - offsetof(struct mirror, reconfigure));
 
     for (size_t i = 0; i < mirror->count; i++) {
         reconfigure_member(&mirror->members[i]);
     }
-    errand_done(errand);
 }
 
 static void warn_of_new_sources(const struct mirror *mirror, const struct mirror_conf *conf)
@@ -737,8 +737,6 @@ static void warn_of_new_sources(const struct mirror *mirror, const struct mirror
 
 void mirror_reconfigure(struct mirror *mirror, const struct mirror_conf *conf)
 {
-    struct errand errand = {.mirror = mirror};
-
     pthread_mutex_lock(&mirror->mutex);
     mirror->conf = conf;
     for (size_t i = 0; i < mirror->count; i++) {
@@ -747,7 +745,8 @@ void mirror_reconfigure(struct mirror *mirror, const struct mirror_conf *conf)
     pthread_mutex_unlock(&mirror->mutex);
     warn_of_new_sources(mirror, conf);
     if (mirror->has_thread) {
-        run_errand(&errand, reconfigure_on_loop);
+        mirror->reconfigure.run = reconfigure_on_loop;
+        loop_post(mirror->loop, &mirror->reconfigure);
     }
 }
 

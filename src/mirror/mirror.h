@@ -52,7 +52,7 @@ void mirror_conf_free(struct mirror_conf *conf);
 struct mirror;
 
 /**
- * @param conf        Must live until mirror_free(), or until the second next mirror_reconfigure().
+ * @param conf        Must live until mirror_free().
  * @param status_dir  Where the machine-readable status files go (var/status); NULL: none.
  */
 enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, const char *status_dir,
@@ -70,7 +70,8 @@ void mirror_cancel_loads(struct mirror *mirror);
  * fine. */
 void mirror_stop(struct mirror *mirror);
 void mirror_free(struct mirror *mirror); /* NULL is fine. */
-/** Take over what changed: clients of changed mirrors start again. Any thread. */
+/** Take over what changed: clients of changed mirrors start again, as soon as the mirror loop gets
+ * to it; nothing is waited for. Any thread. */
 void mirror_reconfigure(struct mirror *mirror, const struct mirror_conf *conf);
 
 /** Extra banner lines ("% ...\n" each) that name the registry and say the data is near real time;

@@ -756,7 +756,7 @@ enum err load_finish(struct load *load, struct load_report *report, struct why *
         load->fill->sql = NULL;
     }
     load_free(load);
-    source_unlock(source); /* The mirror may stream while keys are added. */
+    source_unlock(source); /* Nobody's writing waits for the keys. */
     if (sql != NULL && tables_add_keys(sql, &cause) != ERR_OK) {
         log_warn(LOG_LOADER, "%s: secondary keys are added at the next start: %s", source->name,
                  cause.text);

@@ -593,6 +593,13 @@ static enum err move_serial(struct load *load, struct position *to, struct why *
         rc = sql_exec(sql, why, "INSERT IGNORE INTO serials VALUES (%" PRId64 ", %u, %u, 1, 1)",
                       serial, reload->serial_id, reload->serial_sequence);
     }
+    if (rc == ERR_OK && sql_affected(sql) > 0) {
+        /* The version may have come with a serial of its own: the newest row is its last. */
+        rc = sql_exec(sql, why,
+                      "UPDATE serials SET atlast = 0 WHERE object_id = %u AND sequence_id = %u "
+                      "AND serial_id <> %" PRId64,
+                      reload->serial_id, reload->serial_sequence, serial);
+    }
     if (rc == ERR_OK) {
         rc = sql_exec(sql, why,
                       "UPDATE nrtm_state SET boot_serial = %" PRId64

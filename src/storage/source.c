@@ -66,6 +66,7 @@ struct storage *storage_new(const struct storage_conf *conf, const struct clock 
     copy_conf(&storage->conf, conf);
     storage->clock = clock;
     pthread_mutex_init(&storage->lock, NULL);
+    sql_group_init(&storage->connections);
     return storage;
 }
 
@@ -94,7 +95,13 @@ void storage_free(struct storage *storage)
     free((char *)storage->conf.grs_base_url);
     free((char *)storage->conf.var_dir);
     pthread_mutex_destroy(&storage->lock);
+    sql_group_fini(&storage->connections);
     free(storage);
+}
+
+void storage_cut_off(struct storage *storage)
+{
+    sql_group_cut(&storage->connections);
 }
 
 static bool name_is_good(const char *name, size_t size)
@@ -445,8 +452,8 @@ enum err source_connect_new(const struct source *source, struct sql **out, struc
 {
     const struct storage_conf *conf = &source->storage->conf;
 
-    return sql_connect(&source->url, conf->username, conf->password, source->url.database, out,
-                       why);
+    return sql_connect(&source->url, conf->username, conf->password, source->url.database,
+                       &source->storage->connections, out, why);
 }
 
 enum err source_connect(struct source *source, struct why *why)
@@ -637,14 +644,23 @@ enum err source_sync(struct source *source, bool *changed, struct why *why)
 
 void source_compact(struct source *source)
 {
+    enum err rc;
+
     if (!index_wants_compaction(source->index)) {
         return;
     }
     index_begin(source->index);
-    if (index_compact_step(source->index) == ERR_OK) {
+    rc = index_compact_step(source->index);
+    if (rc == ERR_OK) {
+        source->compaction_failure = ERR_OK;
         source_publish(source);
-    } else {
-        index_rollback(source->index);
+        return;
+    }
+    index_rollback(source->index);
+    if (rc != source->compaction_failure) { /* Once: it is tried again every second. */
+        log_error(LOG_STORAGE, "%s: the memory of old texts cannot be won back: %s", source->name,
+                  err_text(rc));
+        source->compaction_failure = rc;
     }
 }
 

@@ -44,6 +44,12 @@ struct source;
 /** @param conf  Copied. */
 struct storage *storage_new(const struct storage_conf *conf, const struct clock *clock);
 void storage_free(struct storage *storage); /* Frees its sources. */
+/**
+ * Have whoever waits for the database wait no longer: all connections are cut, and no new ones
+ * made. What was not committed is as if it had never been; whether a COMMIT in flight was carried
+ * out the next start finds out. Any thread.
+ */
+void storage_cut_off(struct storage *storage);
 
 enum source_kind { SOURCE_MAIN, SOURCE_MIRROR };
 /**

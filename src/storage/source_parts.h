@@ -21,6 +21,7 @@ struct storage {
     const struct clock *clock;
     struct source **sources;
     size_t source_count;
+    struct sql_group connections;
     pthread_mutex_t lock;      /* Guards what follows. */
     bool server_was_described; /* The server's settings are logged once. */
 };
@@ -54,6 +55,7 @@ struct source {
     bool in_doubt; /* Memory and database may differ: the next sync compares everything or rebuilds.
                     */
     bool must_rebuild;
+    enum err compaction_failure; /* The last one, while it lasts. */
     struct position position;
     size_t missing; /* Deletions of unknown keys since that was logged. */
     int64_t missing_logged_ms;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #ifndef CR_NET_PACKET_TOO_LARGE
 #define CR_NET_PACKET_TOO_LARGE 2020
@@ -22,7 +23,8 @@
 
 enum {
     CONNECT_TIMEOUT_S = 10,
-    READ_TIMEOUT_S = 900, /* Adding the keys of a large table is silent for minutes. */
+    READ_TIMEOUT_S = 900, /* Adding the keys of a large table is silent for minutes. A stop does not
+                             wait for that: see sql_group_cut(). */
     WRITE_TIMEOUT_S = 60,
     STATEMENTS_MAX = 24,
     BULK_ROWS_MAX = 4096,
@@ -33,7 +35,9 @@ enum {
 
 struct sql {
     MYSQL *mysql;
-    MYSQL_RES *result; /* Being read, or NULL. */
+    struct sql_group *group; /* NULL: none. */
+    struct sql *next;        /* In it. */
+    MYSQL_RES *result;       /* Being read, or NULL. */
     struct str row[SQL_COLUMNS_MAX];
     uint64_t max_packet, affected;
     bool bulk;
@@ -132,6 +136,62 @@ static enum err statement_failed(MYSQL_STMT *stmt, struct why *why, const char *
     return explain(why, mysql_stmt_errno(stmt), mysql_stmt_error(stmt), statement);
 }
 
+/* --- groups --- */
+void sql_group_init(struct sql_group *group)
+{
+    *group = (struct sql_group){0};
+    pthread_mutex_init(&group->mutex, NULL);
+}
+
+void sql_group_fini(struct sql_group *group)
+{
+    assert(group->first == NULL);
+    pthread_mutex_destroy(&group->mutex);
+}
+
+void sql_group_cut(struct sql_group *group)
+{
+    pthread_mutex_lock(&group->mutex);
+    group->is_cut = true;
+    for (struct sql *sql = group->first; sql != NULL; sql = sql->next) {
+        shutdown((int)mysql_get_socket(sql->mysql), SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&group->mutex);
+}
+
+/* A new connection. @return false when the group is cut. */
+static bool join_group(struct sql *sql, struct sql_group *group)
+{
+    bool is_cut;
+
+    if (group == NULL) {
+        return true;
+    }
+    pthread_mutex_lock(&group->mutex);
+    is_cut = group->is_cut;
+    if (!is_cut) {
+        sql->group = group;
+        sql->next = group->first;
+        group->first = sql;
+    }
+    pthread_mutex_unlock(&group->mutex);
+    return !is_cut;
+}
+
+static void leave_group(struct sql *sql)
+{
+    struct sql **link;
+
+    if (sql->group == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&sql->group->mutex);
+    for (link = &sql->group->first; *link != sql; link = &(*link)->next) {
+    }
+    *link = sql->next;
+    pthread_mutex_unlock(&sql->group->mutex);
+}
+
 /* --- connecting --- */
 static bool server_has_bulk(MYSQL *mysql)
 {
@@ -165,7 +225,8 @@ static enum err prepare_session(struct sql *sql, struct why *why)
 }
 
 enum err sql_connect(const struct jdbc_url *url, const char *user, const char *password,
-                     const char *database, struct sql **out, struct why *why)
+                     const char *database, struct sql_group *group, struct sql **out,
+                     struct why *why)
 {
     static const unsigned connect_s = CONNECT_TIMEOUT_S, read_s = READ_TIMEOUT_S,
                           write_s = WRITE_TIMEOUT_S;
@@ -189,6 +250,10 @@ enum err sql_connect(const struct jdbc_url *url, const char *user, const char *p
         sql_close(sql);
         return rc;
     }
+    if (!join_group(sql, group)) {
+        sql_close(sql);
+        return why_set(why, ERR_SQL_LOST, "no connections are made any more");
+    }
     sql->bulk = server_has_bulk(sql->mysql);
     rc = prepare_session(sql, why);
     if (rc != ERR_OK) {
@@ -204,6 +269,7 @@ void sql_close(struct sql *sql)
     if (sql == NULL) {
         return;
     }
+    leave_group(sql);
     sql_end_rows(sql);
     for (size_t i = 0; i < sql->prepared_count; i++) {
         mysql_stmt_close(sql->prepared[i].stmt);

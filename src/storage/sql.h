@@ -10,17 +10,32 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "base/str.h"
 #include "storage/source.h"
 
 struct sql; /* Opaque. */
 
+/** Connections that can be cut together. */
+struct sql_group {
+    pthread_mutex_t mutex;
+    struct sql *first;
+    bool is_cut; /**< No connection of it works any more, and none is made. */
+};
+void sql_group_init(struct sql_group *group);
+void sql_group_fini(struct sql_group *group); /* After its connections were closed. */
+/** End whatever its connections wait for, with ERR_SQL_LOST, now and for good. Any thread. */
+void sql_group_cut(struct sql_group *group);
+
 /**
  * Connect. TCP unless the URL names a socket; gives up after 10 s.
  * @param database  Made the default database; NULL for none.
+ * @param group     To be in until it is closed; NULL: in none.
  */
 enum err sql_connect(const struct jdbc_url *url, const char *user, const char *password,
-                     const char *database, struct sql **out, struct why *why) MUST_CHECK;
+                     const char *database, struct sql_group *group, struct sql **out,
+                     struct why *why) MUST_CHECK;
 void sql_close(struct sql *sql); /* NULL is fine. An open transaction is rolled back. */
 /** The server's max_allowed_packet, read at connect, in bytes. */
 uint64_t sql_max_packet(const struct sql *sql);

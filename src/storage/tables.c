@@ -438,7 +438,8 @@ enum err tables_prepare(struct source *source, struct why *why)
 
     sql_close(source->sql);
     source->sql = NULL;
-    rc = sql_connect(&source->url, conf->username, conf->password, NULL, &source->sql, why);
+    rc = sql_connect(&source->url, conf->username, conf->password, NULL,
+                     &source->storage->connections, &source->sql, why);
     for (size_t i = 0; rc == ERR_OK && i < sizeof(checks) / sizeof(checks[0]); i++) {
         rc = checks[i](source, why);
     }

@@ -131,6 +131,12 @@ class Database:
         with open(os.path.join(self.directory, "mysqld.pid"), encoding="ascii") as file:
             return int(file.read())
 
+    def has_unread_request(self):
+        """Of a server that is stopped by a signal: somebody waits for it."""
+        sockets = subprocess.run(["ss", "-xH", "state", "connected", "src", self.socket], check=True,
+                                 stdout=subprocess.PIPE).stdout.decode()
+        return any(line.split()[2] != "0" for line in sockets.splitlines())
+
     def sql(self, statement, database=DATABASE, may_fail=False):
         """Rows of strings; binary columns are best asked for as HEX()."""
         result = subprocess.run(["mysql", "--defaults-file=" + self.option_file, "-N", "-B",
@@ -269,23 +275,30 @@ class Lab:
         os.chmod(path + ".new", 0o644)
         os.rename(path + ".new", path)
 
-    def whoisd(self, *arguments, check=True, env=None, seconds=120):
+    def whoisd_as(self, user, *arguments):
+        """As whoisd(), by another account; the server's files stay as they are."""
+        done = subprocess.run([WHOISD, "--config", os.path.join(self.root, "properties"), *arguments],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, user=user,
+                              group=pwd.getpwnam(user).pw_gid, extra_groups=[])
+        return done.returncode, done.stdout.decode("latin-1")
+
+    def whoisd(self, *arguments, check=True, env=None, seconds=120, cwd=None):
         """Run a command to its end; return (exit code, output)."""
         self.write_properties()
         done = subprocess.run([WHOISD, "--config", os.path.join(self.root, "properties"), *arguments],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds,
-                              env={**os.environ, **(env or {})}, check=False)
+                              env={**os.environ, **(env or {})}, check=False, cwd=cwd)
         output = done.stdout.decode("latin-1")
         if check and done.returncode:
             raise AssertionError("whoisd %s: exit %d: %s" % (" ".join(arguments), done.returncode,
                                                             output))
         return done.returncode, output
 
-    def init(self, *arguments, check=True):
+    def init(self, *arguments, check=True, user=None):
         """whois.init; return (exit code, output)."""
         self.write_properties()
         done = subprocess.run([ROOT + "/etc/whois.init", *arguments], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, check=False, cwd=self.root,
+                              stderr=subprocess.STDOUT, check=False, cwd=self.root, user=user,
                               env={**os.environ, "WHOIS_ROOT": self.root, "WHOISD": WHOISD})
         output = done.stdout.decode("latin-1")
         if check and done.returncode:

@@ -11,7 +11,7 @@ import subprocess
 
 import harness
 from harness import (DATABASE, DATA, DUMP, FINAL, JOURNAL, LAST, ROOT, SERIAL, Whois, blocks,
-                     equal, free_port, wait_for)
+                     equal, free_port, long_only, wait_for)
 from oracle import Registry
 
 KEY = "AS-TEST-NEST-L1"
@@ -63,6 +63,38 @@ def test_init_after_a_crash(lab):
     equal(code, 1, "status of a killed server: " + text)
     lab.init("start")
     lab.init("stop")
+
+
+def test_who_may_not_ask_is_told_so(lab):
+    """4 is neither "dead" nor "not running"; nobody is no member of the server's group."""
+    if os.geteuid() != 0:
+        return
+    lab.load()
+    lab.start()
+    os.chmod(os.path.realpath(lab.var), 0o755)
+    code, text = lab.whoisd_as("nobody", "--status")
+    equal(code, 4, "exit code of a refused status: " + text)
+    expect_in("not allowed", text)
+    os.chmod(os.path.realpath(lab.var), 0o700)
+    code, text = lab.whoisd_as("nobody", "--status")
+    equal(code, 4, "exit code of a status without access to var/: " + text)
+    code, text = lab.init("status", check=False, user="nobody")
+    equal(code, 4, "exit code of whois.init without access to var/: " + text)
+    expect_in("may not look", text)
+    lab.stop()
+
+
+def test_a_number_is_a_serial_whatever_files_are_called(lab):
+    with open(os.path.join(lab.root, str(SERIAL)), "w", encoding="ascii"):
+        pass
+    lab.init("load", "RIPE-GRS", DUMP, str(SERIAL))
+    equal(lab.database.max_serial(), SERIAL, "serial after whois.init load")
+    lab.init("setserial", "RIPE-GRS", str(SERIAL + 1))
+    with open(os.path.join(lab.root, str(SERIAL + 2)), "w", encoding="ascii"):
+        pass
+    lab.whoisd("--reload", "RIPE-GRS", DUMP, "--serial", str(SERIAL + 2), cwd=lab.root)
+    lab.whoisd("--setserial", "RIPE-GRS", str(SERIAL + 2), cwd=lab.root)
+    equal(lab.database.max_serial(), SERIAL + 2, "serial after --setserial")
 
 
 def test_start_names_what_is_in_the_way(lab):
@@ -232,6 +264,23 @@ def test_queries_go_on_without_the_database(lab):
     lab.database.control("start")
     lab.wait_for_serial(SERIAL + 2000, seconds=120)
     lab.stop()
+
+
+@long_only
+def test_a_hanging_database_holds_up_neither_reload_nor_stop(lab):
+    lab.load()
+    lab.start()
+    os.kill(lab.database.pid(), signal.SIGSTOP)
+    try:
+        wait_for("the watch to hang in the database", lab.database.has_unread_request)
+        at = lab.log_size()
+        lab.process.send_signal(signal.SIGHUP)
+        lab.wait_for_log("configuration re-read", start=at)
+        lab.process.send_signal(signal.SIGTERM)
+        lab.wait_for_log("its connections are cut", start=at)
+        equal(lab.wait_for_end(), 0, "exit code")
+    finally:
+        os.kill(lab.database.pid(), signal.SIGCONT)
 
 
 def test_start_without_the_database(lab):

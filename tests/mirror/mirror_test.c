@@ -13,10 +13,21 @@
 #include "base/log.h"
 #include "fake_storage.h"
 
-static struct conf *file;
-static struct mirror_conf conf;
+static struct conf *files[4]; /* All of them live as long as the mirror. */
+static struct mirror_conf confs[4];
+static size_t conf_count;
 static struct mirror *mirror;
 static char dump_path[] = "/tmp/mirror_test.XXXXXX";
+
+static const struct mirror_conf *read_conf(const char *text)
+{
+    struct why why = {""};
+    size_t i = conf_count++;
+
+    cr_assert_eq(conf_parse(str_from(text), "properties", &files[i], &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(mirror_conf_read(files[i], &confs[i], &why), ERR_OK, "%s", why.text);
+    return &confs[i];
+}
 
 /* Nobody listens on port 1 of the loopback: clients back off, and that is all they shall do here.
  */
@@ -30,9 +41,7 @@ static void make_mirror(const char *more_rows)
              "nrtm.import.RIPE-GRS.source=RIPE\nnrtm.import.RIPE-GRS.host=127.0.0.1\n"
              "nrtm.import.RIPE-GRS.port=1\n%s",
              more_rows);
-    cr_assert_eq(conf_parse(str_from(text), "properties", &file, &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(mirror_conf_read(file, &conf, &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(mirror_new(&conf, NULL, NULL, &system_clock, &mirror, &why), ERR_OK);
+    cr_assert_eq(mirror_new(read_conf(text), NULL, NULL, &system_clock, &mirror, &why), ERR_OK);
 }
 
 static void start(void)
@@ -57,8 +66,10 @@ static void teardown(void)
 {
     mirror_stop(mirror);
     mirror_free(mirror);
-    mirror_conf_free(&conf);
-    conf_free(file);
+    for (size_t i = 0; i < conf_count; i++) {
+        mirror_conf_free(&confs[i]);
+        conf_free(files[i]);
+    }
     unlink(dump_path);
     cr_expect_eq(fake.begun, 0, "a batch or load was left open");
 }
@@ -143,34 +154,19 @@ Test(mirror, rests_while_it_is_paused)
     wait_for_text("trying again");
 }
 
-static void reconfigure(const char *text)
-{
-    struct conf *older_file = file;
-    struct mirror_conf older = conf, *fresh = calloc(1, sizeof(*fresh));
-    struct why why = {""};
-
-    cr_assert_eq(conf_parse(str_from(text), "fresh", &file, &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(mirror_conf_read(file, fresh, &why), ERR_OK, "%s", why.text);
-    mirror_reconfigure(mirror, fresh);
-    conf = *fresh;
-    mirror_reconfigure(mirror, &conf); /* Nothing holds the older ones behind the second. */
-    free(fresh);
-    mirror_conf_free(&older);
-    conf_free(older_file);
-}
-
 Test(mirror, takes_over_a_new_configuration)
 {
     fake.state = SOURCE_READY;
     make_mirror("");
     start();
     wait_for_error("127.0.0.1 port 1");
-    reconfigure("nrtm.import.enabled=true\nnrtm.import.sources=RIPE-GRS\n"
-                "nrtm.import.RIPE-GRS.source=RIPE\nnrtm.import.RIPE-GRS.host=127.0.0.2\n"
-                "nrtm.import.RIPE-GRS.port=2\n");
+    mirror_reconfigure(
+        mirror, read_conf("nrtm.import.enabled=true\nnrtm.import.sources=RIPE-GRS\n"
+                          "nrtm.import.RIPE-GRS.source=RIPE\nnrtm.import.RIPE-GRS.host=127.0.0.2\n"
+                          "nrtm.import.RIPE-GRS.port=2\n"));
     wait_for_error("127.0.0.2 port 2");
-    reconfigure("nrtm.import.enabled=false\n");
-    cr_expect_str_eq(status().text, "no mirror");
+    mirror_reconfigure(mirror, read_conf("nrtm.import.enabled=false\n"));
+    wait_for_text("no mirror");
 }
 
 Test(mirror, works_for_a_lone_command_without_threads)

@@ -142,7 +142,7 @@ struct sql *database_connect(void)
     struct why why;
 
     cr_assert_eq(sql_connect(database_url(), database_user(), database_password(),
-                             database_url()->database, &sql, &why),
+                             database_url()->database, NULL, &sql, &why),
                  ERR_OK, "%s", why.text);
     return sql;
 }
@@ -259,7 +259,7 @@ void database_grant(const char *what, const char *user)
     struct why why;
 
     /* The owner of the data directory may do everything, by the socket's credentials. */
-    cr_assert_eq(sql_connect(database_url(), me->pw_name, "", NULL, &sql, &why), ERR_OK, "%s",
+    cr_assert_eq(sql_connect(database_url(), me->pw_name, "", NULL, NULL, &sql, &why), ERR_OK, "%s",
                  why.text);
     cr_assert_eq(sql_exec(sql, &why, "GRANT %s ON `%s`.* TO %s@localhost", what,
                           database_url()->database, user),

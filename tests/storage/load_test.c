@@ -498,6 +498,22 @@ Test(load, a_reset_does_not_excuse_a_dump_that_is_cut_short)
     storage_free(storage);
 }
 
+Test(load, a_serial_on_an_unchanged_object_is_its_only_last_one)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+
+    load_well(source, 70, TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report);
+    update(source, 71, false, "mntner: B-MNT\nremarks: changed\n");
+    cr_assert_str_eq(database_list(SERIALS), "70/2/1/0/1 71/2/2/1/1");
+    load_well(source, 80, TEXTS("mntner: A-MNT;", "mntner: B-MNT;remarks: changed;"), &report);
+    cr_expect_eq(report.unchanged, 2);
+    cr_expect_str_eq(database_list(SERIALS), "70/2/1/0/1 71/2/2/0/1 80/2/2/1/1");
+    check_against_reopened(source);
+    storage_free(storage);
+}
+
 Test(load, fewer_than_nine_tenths_are_refused_unless_forced)
 {
     struct source *source;

@@ -3,6 +3,7 @@
 #include "storage/sql.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,8 @@ static struct sql *connect_with_table(void)
     struct why why;
 
     cr_assert_eq(
-        sql_connect(database_url(), database_user(), database_password(), NULL, &sql, &why), ERR_OK,
-        "%s", why.text);
+        sql_connect(database_url(), database_user(), database_password(), NULL, NULL, &sql, &why),
+        ERR_OK, "%s", why.text);
     cr_assert_eq(sql_exec(sql, &why, "CREATE DATABASE `%s`", database_url()->database), ERR_OK,
                  "%s", why.text);
     cr_assert_eq(sql_exec(sql, &why, "USE `%s`", database_url()->database), ERR_OK);
@@ -213,11 +214,12 @@ Test(sql, failures_have_classes)
     cr_expect_not_null(strstr(why.text, "1064"), "%s", why.text);
     cr_expect_eq(sql_exec(sql, &why, "DELETE FROM missing"), ERR_NOT_FOUND);
     cr_expect_eq(sql_exec(sql, &why, "USE missing"), ERR_NOT_FOUND);
-    cr_expect_eq(sql_connect(&url, "stranger", "wrong", NULL, &none, &why), ERR_DENIED, "%s",
+    cr_expect_eq(sql_connect(&url, "stranger", "wrong", NULL, NULL, &none, &why), ERR_DENIED, "%s",
                  why.text);
     cr_expect_null(strstr(why.text, "wrong"), "a password is never shown");
     strcpy(url.socket, "/nonexistent");
-    cr_expect_eq(sql_connect(&url, "nobody", "", NULL, &none, &why), ERR_SQL_LOST, "%s", why.text);
+    cr_expect_eq(sql_connect(&url, "nobody", "", NULL, NULL, &none, &why), ERR_SQL_LOST, "%s",
+                 why.text);
     cr_assert_eq(sql_select_number(sql, &id, &why, "SELECT CONNECTION_ID()"), ERR_OK);
     cr_assert_eq(sql_exec(killer, &why, "KILL %lld", (long long)id), ERR_OK);
     cr_expect_eq(sql_exec(sql, &why, "DELETE FROM t"), ERR_SQL_LOST, "%s", why.text);
@@ -259,4 +261,54 @@ Test(sql, rows_can_be_given_up_half_way)
     cr_expect_eq(number, -42);
     cr_expect_eq(sql_select_number(sql, &number, &why, "SELECT MAX(id) FROM t"), ERR_NOT_FOUND);
     sql_close(sql);
+}
+
+struct sleeper {
+    struct sql *sql;
+    int64_t slept;
+    enum err rc;
+};
+
+static void *sleep_in_the_database(void *arg)
+{
+    struct sleeper *sleeper = arg;
+    struct why why;
+
+    sleeper->rc =
+        sql_select_number(sleeper->sql, &sleeper->slept, &why, "SELECT SLEEP(600) /* cut me */");
+    return NULL;
+}
+
+Test(sql, cutting_a_group_ends_what_its_connections_wait_for)
+{
+    struct sleeper sleeper = {.rc = ERR_OK};
+    struct sql_group group;
+    struct sql *other;
+    pthread_t thread;
+    struct why why;
+
+    sql_group_init(&group);
+    cr_assert_eq(sql_connect(database_url(), database_user(), database_password(), NULL, &group,
+                             &sleeper.sql, &why),
+                 ERR_OK, "%s", why.text);
+    pthread_create(&thread, NULL, sleep_in_the_database, &sleeper);
+    cr_assert_eq(sql_connect(database_url(), database_user(), database_password(), NULL, &group,
+                             &other, &why),
+                 ERR_OK, "%s", why.text);
+    for (int64_t asleep = 0; asleep == 0;) {
+        cr_assert_eq(sql_select_number(other, &asleep, &why,
+                                       "SELECT COUNT(*) FROM information_schema.processlist "
+                                       "WHERE info LIKE 'SELECT SLEEP(600)%%'"),
+                     ERR_OK, "%s", why.text);
+    }
+    sql_group_cut(&group);
+    pthread_join(thread, NULL); /* The suite's time-out is shorter than the sleep. */
+    cr_expect_eq(sleeper.rc, ERR_SQL_LOST);
+    cr_expect_eq(sql_exec(other, &why, "DO 1"), ERR_SQL_LOST);
+    sql_close(other);
+    cr_expect_eq(sql_connect(database_url(), database_user(), database_password(), NULL, &group,
+                             &other, &why),
+                 ERR_SQL_LOST);
+    sql_close(sleeper.sql);
+    sql_group_fini(&group);
 }
