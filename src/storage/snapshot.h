@@ -85,6 +85,14 @@ enum err id_list_add(struct id_list *list, struct arena *arena, uint32_t id) MUS
 uint32_t snapshot_by_key(struct reader *reader, const struct snapshot *snap, enum rpsl_class class,
                          struct str canonical, struct arena *arena);
 /**
+ * Ids of the objects whose class and canonical key have the hash of these, appended: none, or the
+ * one that has this key, and once in a few thousand look-ups another one. For a caller that reads
+ * the text anyhow, and looks.
+ */
+enum err snapshot_by_key_hash(const struct snapshot *snap, enum rpsl_class class,
+                              struct str canonical, struct arena *arena,
+                              struct id_list *out) MUST_CHECK;
+/**
  * Ids of the objects that have a value, ascending, appended to the list. By 56-bit hash: a caller
  * that prints texts checks them (a false hit is possible, a miss is not).
  * @param index_attr  enum rpsl_attr_id or INDEX_NAME_WORD. @param folded  rpsl_fold()ed value.
