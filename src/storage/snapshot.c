@@ -20,6 +20,11 @@ uint64_t snapshot_class_count(const struct snapshot *snap, enum rpsl_class class
     return snap->class_count[class];
 }
 
+uint64_t snapshot_checksum(const struct snapshot *snap)
+{
+    return snap->checksum;
+}
+
 const uint8_t *snapshot_object_record(const struct snapshot *snap, uint32_t id)
 {
     uint8_t key[4];

@@ -38,6 +38,9 @@ struct snapshot_position {
 };
 struct snapshot_position snapshot_position(const struct snapshot *snap);
 uint64_t snapshot_class_count(const struct snapshot *snap, enum rpsl_class class);
+/** A number that two versions with the same objects share, whatever their ids, order and history;
+ * of this source or another, here or on another machine. Kept up to date by each batch. */
+uint64_t snapshot_checksum(const struct snapshot *snap);
 
 enum object_flags {
     OBJECT_LAID_OUT = 1, /**< Prints as stored (rpsl_is_laid_out). */
@@ -136,8 +139,27 @@ enum err snapshot_sort(struct reader *reader, const struct snapshot *snap, struc
 uint32_t snapshot_next(const struct snapshot *snap, uint32_t after);
 
 /** Bytes held by one source's index, by structure; for status and benches. */
+#define INDEX_MEMORY_LIST(X)                                                                       \
+    X(texts, "texts")                                                                              \
+    X(dictionary, "dictionary")                                                                    \
+    X(objects, "objects")                                                                          \
+    X(keys, "keys")                                                                                \
+    X(postings, "postings")                                                                        \
+    X(ranges, "ranges")                                                                            \
+    X(order, "order")                                                                              \
+    X(free_nodes, "free") /* Kept for reuse. */                                                    \
+    X(garbage, "garbage") /* Waiting for readers of older versions. */
 struct index_memory {
-    uint64_t texts, dictionary, objects, keys, postings, ranges, order;
-    uint64_t free_nodes; /**< Kept for reuse. */
-    uint64_t garbage;    /**< Waiting for readers of older versions. */
+#define X(field, text) uint64_t field;
+    INDEX_MEMORY_LIST(X)
+#undef X
 };
+static inline uint64_t index_memory_total(const struct index_memory *memory)
+{
+    uint64_t total = 0;
+
+#define X(field, text) total += memory->field;
+    INDEX_MEMORY_LIST(X)
+#undef X
+    return total;
+}

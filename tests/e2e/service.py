@@ -2,6 +2,7 @@
 """The service: whois.init and its exit codes, commands through the running server, the operator's hand
 in the database, a database that comes and goes, several mirrors."""
 
+import json
 import os
 import pwd
 import re
@@ -49,7 +50,8 @@ def test_init_exit_codes(lab):
     _, text = lab.init("stop")
     expect_in("does not seem to be running", text)
     equal(lab.init("status", check=False)[0], 3, "status of a stopped server")
-    for wrong in ([], ["jmx"], ["setserial", "RIPE-GRS"], ["load", "RIPE-GRS"], ["start", "now"]):
+    for wrong in ([], ["jmx"], ["setserial", "RIPE-GRS"], ["load", "RIPE-GRS"], ["start", "now"],
+                  ["status", "--yaml"]):
         equal(lab.init(*wrong, check=False)[0], 2, "exit code of %r" % wrong)
 
 
@@ -151,6 +153,78 @@ def test_root_gives_away_no_more_than_var(lab):
     lab.start()
     equal(os.stat(precious).st_uid, 0, "owner of a directory that is linked to")
     equal(os.stat(lab.var).st_uid, pwd.getpwnam(lab.options["run.user"]).pw_uid, "owner of var")
+    lab.stop()
+
+
+# --- status ---
+
+def status_of(lab, source="RIPE-GRS"):
+    code, text = lab.whoisd("--status", "--json", check=False)
+    status = json.loads(text)
+    equal(code, 150 if status["degraded"] else 0, "exit code of the status")
+    return next(entry for entry in status["sources"] if entry["source"] == source)
+
+
+def test_status_tells_all_that_there_is(lab):
+    """And its checksum is the same for a mirror that streamed and one that loaded the end state."""
+    lab.options["nrtm.import.sources"] = "RIPE-GRS,COPY-GRS"
+    lab.upstream()
+    lab.upstream(name="COPY-GRS")
+    lab.load()
+    lab.load(FINAL, "COPY-GRS", LAST)
+    lab.start()
+    lab.wait_for_serial(LAST)
+    wait_for("the state", lambda: [status_of(lab, source).get("state")
+                                   for source in ("RIPE-GRS", "COPY-GRS")] == ["stream"] * 2)
+    one, copy = status_of(lab), status_of(lab, "COPY-GRS")
+    equal(one["checksum"], copy["checksum"], "checksum")
+    equal(one["classes"], copy["classes"], "objects of each class")
+    equal(sum(one["classes"].values()), len(Registry.read(FINAL).objects), "objects")
+    for name, value in (("hw", LAST), ("applied", LAST), ("checksum_serial", LAST), ("lag_serials", 0),
+                        ("source_state", "ready"), ("freshness", "fresh"), ("last_error", "")):
+        equal(one[name], value, name)
+    equal(one["counters"]["operations"], LAST - SERIAL, "operations")
+    wait_for("the memory", lambda: status_of(lab)["memory"]["total"])
+    memory = status_of(lab)["memory"]
+    equal(memory.pop("total"), sum(memory.values()), "memory")
+    code, text = lab.init("status")
+    equal(code, 0, "exit code of whois.init status")
+    expect_in(r"RIPE-GRS +ready +%d +%d +%d +0 / 0 s +fresh" % (one["objects"], LAST, LAST), text)
+    expect_in("checksum: %s at serial %d" % (one["checksum"], LAST), text)
+    expect_in("objects:.* person %d" % one["classes"]["person"], text)
+    equal(json.loads(lab.init("status", "--json")[1])["pid"], lab.process.pid, "pid")
+    lab.stop()
+
+
+@long_only
+def test_status_is_in_a_file_too(lab):
+    lab.upstream()
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(LAST)
+    path = os.path.join(lab.var, "status", "nrtm.RIPE-GRS")
+    wait_for("the status file", lambda: os.path.exists(path))
+    one = status_of(lab)
+    with open(path, encoding="ascii") as file:
+        lines = dict(line.rstrip("\n").split("=", 1) for line in file)
+    equal(lines["checksum"], one["checksum"], "checksum in the status file")
+    equal(lines["classes.person"], str(one["classes"]["person"]), "persons in the status file")
+    lab.stop()
+
+
+def test_a_mirror_that_falls_behind_is_loud(lab):
+    lab.options["nrtm.import.RIPE-GRS.source"] = "RIPE"
+    lab.options["nrtm.import.RIPE-GRS.host"] = "127.0.0.1"
+    lab.options["nrtm.import.RIPE-GRS.port"] = free_port()
+    lab.options["mirror.lag.warn"] = 1
+    lab.options["mirror.lag.error"] = 2
+    lab.load()
+    lab.start()
+    lab.wait_for_log(r"WARN .*RIPE-GRS is late")
+    lab.wait_for_log(r"ERROR .*RIPE-GRS is stale")
+    expect_in("% Warning: source RIPE-GRS was last updated at 20", lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
+    equal(status_of(lab)["freshness"], "stale", "freshness")
+    equal(lab.init("status", check=False)[0], 150, "exit code of whois.init status")
     lab.stop()
 
 
