@@ -25,7 +25,8 @@
 #define EXIT_USAGE 2
 
 #define LOCAL_QUERY_TIME_S 10
-#define WAIT_LINE_MS       2000
+#define WAIT_LINE_MS       2000 /* Between lines that say what wait-ready waits for. */
+#define WAIT_LOOK_MS       20
 #define ASKED_OBJECTS      8 /* Before a source is said not to answer. */
 
 /* --- helpers --- */
@@ -225,7 +226,7 @@ static int run_wait_ready(struct daemon *daemon, size_t count, char **words,
         if (out->fd < 0 || atomic_load(&daemon->is_stopping)) {
             return EXIT_FAILURE;
         }
-        nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = WAIT_LOOK_MS * 1000000}, NULL);
     }
     control_print(out, "every source that holds objects answers");
     return EXIT_SUCCESS;
