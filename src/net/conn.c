@@ -543,6 +543,9 @@ static enum step pump_slice(struct conn *conn)
     if (outcome == CONN_MORE) {
         return STEP_YIELD;
     }
+    if (outcome == CONN_WAIT) {
+        return STEP_WAIT;
+    }
     conn->is_answering = false;
     conn->waiting_since = ev_now(conn->loop->ev);
     if (outcome == CONN_DONE_CLOSE) {

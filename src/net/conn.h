@@ -9,7 +9,8 @@
  * Long answers: the owner starts an answer with conn_answer(); `pump` is then called for one slice
  * at a time, in turn with the other answering connections of the loop, only while less than
  * output_pause bytes wait to be sent. The next input line is not delivered before the answer is
- * complete. The first slice is pumped at once.
+ * complete. An answer that waits for something else says so (CONN_WAIT) and has no time-out here.
+ * The first slice is pumped at once.
  *
  * Output is written when the callback has returned; a complete answer may leave a moment later,
  * with those to the other lines that came at the same time.
@@ -35,7 +36,12 @@ struct net_keepalive {
     int user_timeout_ms; /**< TCP_USER_TIMEOUT */
 };
 
-enum conn_pump { CONN_MORE, CONN_DONE, CONN_DONE_CLOSE };
+enum conn_pump {
+    CONN_MORE,       /**< There is more: another turn. */
+    CONN_WAIT,       /**< There will be more: conn_answer() asks for the next turn. */
+    CONN_DONE,       /**< The answer is complete. */
+    CONN_DONE_CLOSE, /**< And the connection's last. */
+};
 
 /** What the owner is told; every member may be NULL. Each may close conn: return at once then. */
 struct conn_handler {
@@ -91,7 +97,7 @@ struct buf *conn_output(struct conn *conn);
 size_t conn_unsent(const struct conn *conn); /* Bytes of output that still wait. */
 /** For output from outside a callback of this connection: send what conn_output() holds. */
 void conn_flush(struct conn *conn);
-void conn_answer(struct conn *conn); /* Start pumping; see above. */
+void conn_answer(struct conn *conn); /* Start pumping, or go on after CONN_WAIT; see above. */
 /** Close at once; output that is not sent yet is lost. @param reason  A literal, for on_close. */
 void conn_close(struct conn *conn, const char *reason);
 /** Deliver no more input, finish the answer, send everything (or time out), then close. */

@@ -7,4 +7,5 @@ libnet_a_SOURCES = \
     src/net/limits.c \
     src/net/listener.c src/net/listener.h \
     src/net/loop.c src/net/loop.h \
+    src/net/pool.c src/net/pool.h \
     src/net/socket.c

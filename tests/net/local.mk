@@ -4,7 +4,8 @@ NET_TESTS = \
     tests/net/connect_test \
     tests/net/fast_path_test \
     tests/net/listener_test \
-    tests/net/loop_test
+    tests/net/loop_test \
+    tests/net/pool_test
 check_PROGRAMS += $(NET_TESTS)
 TESTS += $(NET_TESTS)
 
@@ -17,3 +18,4 @@ tests_net_fast_path_test_LDADD = $(LINK_NET) $(CRITERION_LIBS)
 tests_net_listener_test_SOURCES = tests/net/listener_test.c $(TEST_SERVER)
 tests_net_listener_test_LDADD = $(LINK_NET) $(CRITERION_LIBS)
 tests_net_loop_test_LDADD = $(LINK_NET) $(CRITERION_LIBS)
+tests_net_pool_test_LDADD = $(LINK_NET) $(CRITERION_LIBS)
