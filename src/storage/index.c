@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "storage/bytes.h"
-#include "storage/checksum.h"
 #include "storage/version.h"
 
 #include "base/log.h"
@@ -236,10 +235,9 @@ static void apply_difference(struct index *index, const struct entry_list *old_l
     }
 }
 
-/** What the index holds of an object now; *checksum is that of its text. @return ERR_NOT_FOUND when
- * there is no such object. */
+/** What the index holds of an object now. @return ERR_NOT_FOUND when there is no such object. */
 static enum err derive_present(struct index *index, uint32_t id, struct object_info *info,
-                               text_ref *text, uint64_t *checksum)
+                               text_ref *text)
 {
     const uint8_t *record = snapshot_object_record(index->next, id);
     struct rpsl_object object;
@@ -254,7 +252,6 @@ static enum err derive_present(struct index *index, uint32_t id, struct object_i
     object_record_get(record, info, text);
     rc = text_reader_get(&index->reader, &index->texts, *text, index->scratch, &stored);
     if (rc == ERR_OK) {
-        *checksum = text_checksum(stored);
         rc = object_parse(stored, index->scratch, &object, &key);
     }
     if (rc == ERR_OK) {
@@ -275,11 +272,10 @@ enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t
     uint8_t record[OBJECT_RECORD_BYTES];
     struct object_info old;
     text_ref old_text, text;
-    uint64_t old_checksum = 0;
     enum err rc, present;
 
     assert(next != NULL && id != 0);
-    present = derive_present(index, id, &old, &old_text, &old_checksum);
+    present = derive_present(index, id, &old, &old_text);
     rc = present == ERR_NOT_FOUND ? ERR_OK : present;
     if (rc == ERR_OK) {
         rc = entries_derive(id, object, key, index->scratch, &index->new_entries);
@@ -295,10 +291,8 @@ enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t
     if (present == ERR_OK) {
         texts_drop(&index->texts, old_text);
         next->class_count[old.class]--;
-        next->checksum -= old_checksum;
     }
     next->class_count[info.class]++;
-    next->checksum += text_checksum(object->text);
     object_record_put(record, &info, text);
     tree_put(&index->nodes, &tree_shapes[TREE_OBJECTS], &next->trees[TREE_OBJECTS], record);
     index_reserve_id(index, id);
@@ -312,11 +306,10 @@ enum err index_remove(struct index *index, uint32_t id)
     struct object_info info;
     uint8_t key[4];
     text_ref text;
-    uint64_t checksum = 0;
     enum err rc;
 
     assert(next != NULL);
-    rc = derive_present(index, id, &info, &text, &checksum);
+    rc = derive_present(index, id, &info, &text);
     arena_reset(index->scratch);
     if (rc != ERR_OK) {
         return rc;
@@ -324,7 +317,6 @@ enum err index_remove(struct index *index, uint32_t id)
     apply_difference(index, &index->old_entries, &nothing);
     texts_drop(&index->texts, text);
     next->class_count[info.class]--;
-    next->checksum -= checksum;
     store32(key, id);
     tree_remove(&index->nodes, &tree_shapes[TREE_OBJECTS], &next->trees[TREE_OBJECTS], key);
     return ERR_OK;

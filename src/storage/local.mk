@@ -7,7 +7,6 @@ libstorage_a_SOURCES += src/storage/nodes.c src/storage/nodes.h
 libstorage_a_SOURCES += src/storage/pins.c src/storage/pins.h
 libstorage_a_SOURCES += src/storage/tree.c src/storage/tree.h
 libstorage_a_SOURCES += src/storage/texts.c src/storage/texts.h
-libstorage_a_SOURCES += src/storage/checksum.c src/storage/checksum.h
 libstorage_a_SOURCES += src/storage/entries.c src/storage/entries.h
 libstorage_a_SOURCES += src/storage/order.c src/storage/order.h
 libstorage_a_SOURCES += src/storage/sort.c src/storage/sort.h
@@ -19,7 +18,7 @@ libstorage_a_SOURCES += src/storage/snapshot.c src/storage/snapshot.h
 libstorage_a_SOURCES += src/storage/reader.c
 libstorage_a_SOURCES += src/storage/ranges.c
 libstorage_a_SOURCES += \
-    src/storage/batch.c src/storage/jdbc.c \
+    src/storage/batch.c src/storage/history.c src/storage/history.h src/storage/jdbc.c \
     src/storage/load.c src/storage/load_parts.h src/storage/reload.c \
     src/storage/operators.c src/storage/position.c src/storage/rebuild.c \
     src/storage/rows.c src/storage/source.c src/storage/source.h src/storage/source_parts.h \

@@ -72,6 +72,7 @@ struct storage *storage_new(const struct storage_conf *conf, const struct clock 
 
 static void source_free(struct source *source)
 {
+    idle_readers_fini(&source->idle_readers);
     sql_close(source->sql);
     index_free(source->index);
     pthread_mutex_destroy(&source->writer_mutex);
@@ -217,6 +218,7 @@ struct source *storage_add(struct storage *storage, enum source_kind kind, const
     pthread_mutex_init(&source->writer_mutex, NULL);
     pthread_cond_init(&source->writer_gone, NULL);
     pthread_mutex_init(&source->status_mutex, NULL);
+    idle_readers_init(&source->idle_readers);
     storage->sources[storage->source_count++] = source;
     return source;
 }
@@ -332,15 +334,6 @@ void source_get_status(struct source *source, struct source_status *out)
     pthread_mutex_unlock(&source->status_mutex);
 }
 
-void source_get_contents(struct source *source, struct index_contents *out,
-                         struct index_memory *memory)
-{
-    pthread_mutex_lock(&source->status_mutex);
-    *out = source->contents;
-    *memory = source->memory;
-    pthread_mutex_unlock(&source->status_mutex);
-}
-
 enum err source_check_open(struct source *source, struct why *why)
 {
     struct source_status status;
@@ -441,9 +434,6 @@ void source_publish(struct source *source)
                                      .hw = source->position.hw,
                                      .generation = source->position.generation,
                                  });
-    pthread_mutex_lock(&source->status_mutex);
-    index_get_contents(source->index, &source->contents);
-    pthread_mutex_unlock(&source->status_mutex);
 }
 
 void source_note_state(struct source *source, const char *state, const char *error)
@@ -678,18 +668,12 @@ void source_compact(struct source *source)
 
 void source_housekeep(struct source *source)
 {
-    struct index_memory memory;
-
     if (!source_try_lock(source, WRITER_SHORT)) {
         return;
     }
     if (source->is_open) {
         source_compact(source);
         (void)index_collect(source->index);
-        index_memory(source->index, &memory);
-        pthread_mutex_lock(&source->status_mutex);
-        source->memory = memory;
-        pthread_mutex_unlock(&source->status_mutex);
     }
     source_unlock(source);
 }

@@ -1,6 +1,6 @@
 /*
- * What source.c, position.c, operators.c, tables.c, rebuild.c, rows.c, batch.c, load.c and reload.c
- * share: the inside of a source, its writer lock, and the few statements that more than one of them
+ * What source.c, position.c, operators.c, tables.c, rebuild.c, rows.c, batch.c, load.c, reload.c and
+ * history.c share: the inside of a source, its writer lock, and the few statements that more than one of them
  * runs. Nobody else includes this.
  */
 #pragma once
@@ -36,6 +36,13 @@ struct position {
     bool known;        /* false: loaded without a serial, and nobody has set one. */
 };
 
+/** Connections of those who read versions, while nobody uses them. */
+struct idle_readers {
+    pthread_mutex_t mutex;
+    struct sql *at[4];
+    size_t count;
+};
+
 struct source {
     struct storage *storage;
     enum source_kind kind;
@@ -63,13 +70,13 @@ struct source {
     /* Under status_mutex; never held across SQL. */
     pthread_mutex_t status_mutex;
     struct source_status status;
-    struct index_contents contents; /* Of the published version. */
-    struct index_memory memory;     /* As of the last housekeeping. */
-    struct position shown;          /* A copy of position for source_get_position(). */
+    struct position shown; /* A copy of position for source_get_position(). */
     struct {
         bool is_pending;
         char state[40], error[QUARANTINE_NOTE_MAX];
     } note; /* Waits for the next one who has the writer lock. */
+
+    struct idle_readers idle_readers;
 };
 
 /* --- source.c: lock, status, connection --- */
@@ -160,6 +167,10 @@ enum err tables_undo_load(struct source *source, struct sql *sql, struct why *wh
  * machine). */
 enum err tables_check_disk(struct source *source, struct sql *sql, uint64_t bytes,
                            struct why *why) MUST_CHECK;
+
+/* --- history.c --- */
+void idle_readers_init(struct idle_readers *readers);
+void idle_readers_fini(struct idle_readers *readers); /* Closes them. */
 
 /* --- rows.c: the statements and values that batch.c and load.c share --- */
 extern const char rows_insert_last[], rows_update_last[], rows_insert_history[],

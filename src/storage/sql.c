@@ -427,6 +427,20 @@ int64_t sql_to_number(struct str field)
     return field.len > 0 && field.at[0] == '-' ? -value : value;
 }
 
+struct str sql_quote(struct sql *sql, struct str text, struct arena *arena)
+{
+    char *quoted = arena_alloc(arena, 2 * text.len + 3);
+    size_t len;
+
+    if (quoted == NULL) {
+        return (struct str){0};
+    }
+    quoted[0] = '\'';
+    len = 1 + mysql_real_escape_string(sql->mysql, quoted + 1, text.at, text.len);
+    quoted[len++] = '\'';
+    return (struct str){quoted, len};
+}
+
 enum err sql_select_number(struct sql *sql, int64_t *out, struct why *why, const char *format, ...)
 {
     const struct str *row;

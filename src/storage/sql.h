@@ -12,7 +12,7 @@
 
 #include <pthread.h>
 
-#include "base/str.h"
+#include "base/arena.h"
 #include "storage/source.h"
 
 struct sql; /* Opaque. */
@@ -65,6 +65,9 @@ enum err sql_select(struct sql *sql, struct why *why, const char *format, ...) M
 enum err sql_next(struct sql *sql, const struct str **row, struct why *why) MUST_CHECK;
 void sql_end_rows(struct sql *sql);      /* Give up the rest; fine without a result. */
 int64_t sql_to_number(struct str field); /* NULL and rubbish are 0. */
+/** A text as a literal for a statement, quotes included; in the arena, at == NULL when that is
+ * full. */
+struct str sql_quote(struct sql *sql, struct str text, struct arena *arena);
 /** First field of the first row as a number. @return ERR_NOT_FOUND without a row or when it is
  * NULL. */
 enum err sql_select_number(struct sql *sql, int64_t *out, struct why *why, const char *format,
