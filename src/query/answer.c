@@ -3,6 +3,7 @@
  * comes next:
  *
  *   START -> SOURCE -> CLASS -> OBJECT* -> CLASS ... -> [RELATED*] -> SOURCE ... -> END
+ *            SOURCE -> VERSIONS -> SOURCE ...
  *
  * Lists of ids live in the answer's arena and are dropped with their source; texts live in the
  * thread's scratch arena and are dropped with their step.
@@ -25,6 +26,7 @@ enum {
     STAGE_CLASS,
     STAGE_OBJECT,
     STAGE_RELATED,
+    STAGE_VERSIONS,
     STAGE_END,
 };
 
@@ -285,6 +287,18 @@ static enum err begin_search(struct answer *answer)
     return search_begin(&answer->search);
 }
 
+/* Versions come from the database: no snapshot is kept while it is asked. */
+static enum err begin_versions(struct answer *answer, const struct query_source *source)
+{
+    release_source(answer);
+    answer->versions = version_query_new(source, &answer->query, &answer->key, &answer->verdict);
+    if (answer->versions == NULL) {
+        return ERR_MEMORY;
+    }
+    answer->stage = STAGE_VERSIONS;
+    return ERR_OK;
+}
+
 static enum err step_source(struct answer *answer, struct buf *out)
 {
     const struct answer_part *part;
@@ -308,7 +322,7 @@ static enum err step_source(struct answer *answer, struct buf *out)
         return ERR_OK;
     }
     if (query_has(&answer->query, QF_VERSIONS)) {
-        return ERR_OK; /* History is not served: no version is found. */
+        return begin_versions(answer, part->source);
     }
     print_notes(answer, out);
     if (print_bad_attributes(answer, out) || answer->search.view.snap == NULL) {
@@ -583,6 +597,30 @@ static enum err step_related(struct answer *answer, struct buf *out)
     return rc;
 }
 
+/* --- versions --- */
+
+static void drop_versions(struct answer *answer)
+{
+    version_query_free(answer->versions);
+    answer->versions = NULL;
+}
+
+/* What was found out about one source. */
+static void step_versions(struct answer *answer, struct buf *out)
+{
+    const struct version_query *versions = answer->versions;
+
+    buf_add_str(out, buf_str(&versions->text));
+    answer->object_count += versions->found;
+    answer->must_close = answer->must_close || versions->must_close;
+    answer->hides_no_entries = answer->hides_no_entries || versions->ends_answer;
+    if (versions->failure != NULL) {
+        answer->failure = versions->failure;
+    }
+    answer->stage = versions->ends_answer ? STAGE_END : STAGE_SOURCE;
+    drop_versions(answer);
+}
+
 /* --- the ends --- */
 
 static enum err step_start(struct answer *answer, struct buf *out)
@@ -627,7 +665,7 @@ static void print_no_entries(const struct answer *answer, struct buf *out)
     buf_free(&names);
 }
 
-bool answer_step(struct answer *answer, struct buf *out)
+enum answer_progress answer_step(struct answer *answer, struct buf *out)
 {
     enum err rc = ERR_OK;
 
@@ -648,17 +686,23 @@ bool answer_step(struct answer *answer, struct buf *out)
     case STAGE_RELATED:
         rc = step_related(answer, out);
         break;
+    case STAGE_VERSIONS:
+        if (!answer->versions->is_done) {
+            return ANSWER_WAITS;
+        }
+        step_versions(answer, out);
+        break;
     case STAGE_END:
         if (answer->object_count == 0 && !answer->hides_no_entries) {
             print_no_entries(answer, out);
         }
-        return false;
+        return ANSWER_DONE;
     }
     if (rc != ERR_OK) {
         arena_reset(answer->tools->scratch);
         fail(answer, rc, out);
     }
-    return true;
+    return ANSWER_MORE;
 }
 
 void answer_hold(struct answer *answer)
@@ -671,5 +715,6 @@ void answer_hold(struct answer *answer)
 
 void answer_end(struct answer *answer)
 {
+    drop_versions(answer);
     release_source(answer);
 }

@@ -2,7 +2,8 @@
  * The answer to one line, made a step at a time (whois-queries 6 and 7): notes, then source by
  * source and class by class each object with those that it refers to, then the last lines. A step
  * prints at most one object and its companions, so that a caller can stop between steps and go on
- * later: the answer holds on to its snapshot.
+ * later: the answer holds on to its snapshot. Versions of objects are not at hand: then the answer
+ * waits until its caller has had the version query carried out.
  */
 #pragma once
 
@@ -10,6 +11,7 @@
 #include "query/print.h"
 #include "query/search.h"
 #include "query/settings.h"
+#include "query/versions.h"
 
 /** What all answers of a thread share. */
 struct answer_tools {
@@ -36,9 +38,10 @@ struct answer {
     bool is_trusted;
 
     /* For whoever sends it. */
-    bool must_close;       /**< Close the connection behind it, persistent or not. */
-    const char *failure;   /**< What cut the answer short, for the log; NULL: nothing. */
-    uint64_t object_count; /**< Printed so far. */
+    bool must_close;                /**< Close the connection behind it, persistent or not. */
+    const char *failure;            /**< What cut the answer short, for the log; NULL: nothing. */
+    uint64_t object_count;          /**< Printed so far. */
+    struct version_query *versions; /**< What it waits for, or what came of it. */
 
     /* Private. */
     int stage;
@@ -65,11 +68,13 @@ struct answer {
  */
 enum err answer_read(struct answer *answer, struct answer_tools *tools, struct str line,
                      bool is_trusted, struct arena *arena) MUST_CHECK;
-/**
- * Print the next bit.
- * @return false when nothing is left: the caller adds the served-by line.
- */
-bool answer_step(struct answer *answer, struct buf *out);
+enum answer_progress {
+    ANSWER_MORE,
+    ANSWER_WAITS, /**< The next step needs version_query_run(answer->versions). */
+    ANSWER_DONE,  /**< Nothing is left: the caller adds the served-by line. */
+};
+/** Print the next bit. */
+enum answer_progress answer_step(struct answer *answer, struct buf *out);
 /** Keep the snapshot while the loop goes round; call when stopping between steps. */
 void answer_hold(struct answer *answer);
 /** Give everything back, finished or not. */

@@ -65,6 +65,9 @@ static void check_client(struct query *query, struct arena *arena)
 
 /* --- combinations --- */
 
+/* What a version query may be given besides. */
+#define WITH_VERSIONS (QF(SELECT_TYPES) | QF(SOURCES) | QF(PERSISTENT) | QF(CLIENT) | QF(CHARSET))
+
 struct clash {
     uint64_t flag, others;
 };
@@ -74,9 +77,9 @@ static const struct clash clashes[] = {
     {QF(ABUSE_CONTACT), QF(BRIEF) | QF(NO_FILTERING) | QF(NO_REFERENCED) | QF(PRIMARY_KEYS)},
     {QF(RESOURCE),      QF(SOURCES) | QF(ALL_SOURCES) | QF(INVERSE)                        },
     {QF(VALID_SYNTAX),  QF(NO_VALID_SYNTAX) | QF_VERSIONS                                  },
-    {QF(LIST_VERSIONS), ~(QF(SELECT_TYPES) | QF(PERSISTENT) | QF(CLIENT) | QF(CHARSET))    },
-    {QF(DIFF_VERSIONS), ~(QF(SELECT_TYPES) | QF(PERSISTENT) | QF(CLIENT) | QF(CHARSET))    },
-    {QF(SHOW_VERSION),  ~(QF(SELECT_TYPES) | QF(PERSISTENT) | QF(CLIENT) | QF(CHARSET))    },
+    {QF(LIST_VERSIONS), ~WITH_VERSIONS                                                     },
+    {QF(DIFF_VERSIONS), ~WITH_VERSIONS                                                     },
+    {QF(SHOW_VERSION),  ~WITH_VERSIONS                                                     },
 };
 
 static enum query_flag first_flag(uint64_t bits)

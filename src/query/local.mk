@@ -3,6 +3,7 @@ libquery_a_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS)
 libquery_a_SOURCES = \
     src/query/answer.c src/query/answer.h \
     src/query/check.c src/query/check.h \
+    src/query/diff.c src/query/diff.h \
     src/query/flags.h \
     src/query/follow.c src/query/follow.h \
     src/query/info.c src/query/info.h \
@@ -19,4 +20,5 @@ libquery_a_SOURCES = \
     src/query/session.c src/query/session.h \
     src/query/settings.c src/query/settings.h \
     src/query/source.c src/query/source.h \
-    src/query/syntax.c src/query/syntax.h
+    src/query/syntax.c src/query/syntax.h \
+    src/query/versions.c src/query/versions.h

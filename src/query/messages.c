@@ -1,5 +1,5 @@
 /*
- * Printing a message copies its row and puts the arguments where `$1` and `$2` are.
+ * Printing a message copies its row and puts the arguments where `$1`, `$2` ... are.
  */
 #include "query/messages.h"
 

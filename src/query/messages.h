@@ -1,6 +1,6 @@
 /*
  * Every line that a client can get and that is no object: one row each, in the bytes of the wire
- * (whois-queries 2.4 and 2.5). `$1` and `$2` stand for arguments.
+ * (whois-queries 2.4 and 2.5). `$1`, `$2` ... stand for arguments.
  */
 #pragma once
 
@@ -18,6 +18,12 @@
     X(SOURCE_UNAVAILABLE,                                                                          \
       "%ERROR:100: internal software error\n%\n"                                                   \
       "% source $1 has not been loaded yet\n\n")                                                   \
+    X(VERSIONS_UNAVAILABLE,                                                                        \
+      "%ERROR:100: internal software error\n%\n"                                                   \
+      "% the versions of source $1 cannot be read at the moment\n\n")                              \
+    X(VERSIONS_BUSY,                                                                               \
+      "%ERROR:100: internal software error\n%\n"                                                   \
+      "% too many version queries wait for an answer; please try again later\n\n")                 \
     X(ANSWER_TOO_LARGE,                                                                            \
       "%ERROR:100: internal software error\n%\n"                                                   \
       "% The answer is too large for this server; ask for less.\n\n")                              \
@@ -55,6 +61,10 @@
       "% Invalid option: $1\n%\n"                                                                  \
       "%ERROR:111: invalid option supplied\n%\n"                                                   \
       "% Use help query to see the valid options.\n\n")                                            \
+    X(BAD_OPTION_VALUE,                                                                            \
+      "% $1\n%\n"                                                                                  \
+      "%ERROR:111: invalid option supplied\n%\n"                                                   \
+      "% Use help query to see the valid options.\n\n")                                            \
     X(RANGE_TOO_LARGE,                                                                             \
       "%ERROR:112: unsupported query\n%\n"                                                         \
       "% '-mM' query options are not allowed on very large ranges/prefixes.\n"                     \
@@ -66,6 +76,10 @@
     X(NO_PERSON_VERSIONS,                                                                          \
       "%ERROR:116: unsupported query\n%\n"                                                         \
       "% Versions are not supported for PERSON/ROLE objects\n\n")                                  \
+    X(NO_SUCH_VERSION,                                                                             \
+      "%ERROR:117: version cannot exceed $1 for this object\n%\n"                                  \
+      "% Versions are numbers greater or equal to 1\n"                                             \
+      "% but cannot exceed the object's current version number.\n\n")                              \
     X(TOO_MANY_WORDS,                                                                              \
       "%ERROR:118: too many arguments supplied\n%\n"                                               \
       "% Too many arguments supplied.\n\n")                                                        \
@@ -112,6 +126,20 @@
       "% '$1' has valid syntax\n\n")                                                               \
     X(CONVERTED,                                                                                   \
       "% This query was converted into the ISO-8859-1 (Latin-1) character set.\n\n")               \
+    X(VERSION_HISTORY,                                                                             \
+      "% Version history for $1 object \"$2\"\n"                                                   \
+      "% You can use \"--show-version rev#\" to get an exact version of the object.\n\n")          \
+    X(NO_PERSON_HISTORY,                                                                           \
+      "% Version history for $1 object \"$2\"\n"                                                   \
+      "% History not available for PERSON and ROLE objects.\n\n")                                  \
+    X(VERSION_DELETED,                                                                             \
+      "% This object was deleted on $1\n\n")                                                       \
+    X(VERSION_SHOWN,                                                                               \
+      "% Version $1 $2of object \"$3\"\n"                                                          \
+      "% This version was a UPDATE operation on $4\n"                                              \
+      "% You can use \"--list-versions\" to get a list of versions for an object.\n\n")            \
+    X(VERSION_DIFFERENCE,                                                                          \
+      "% Difference between version $1 and $2 of object \"$3\"\n\n")                               \
     X(VERSION,                                                                                     \
       "% whois-server-$1\n")                                                                       \
     X(STALE,                                                                                       \

@@ -76,9 +76,27 @@ static struct str secret_scheme(const struct view *view, const struct rpsl_attr 
     return STR("");
 }
 
+static bool is_contact(enum rpsl_attr_id id)
+{
+    switch (id) {
+    case ATTR_ADDRESS:
+    case ATTR_ADMIN_C:
+    case ATTR_AUTHOR:
+    case ATTR_CONTACT:
+    case ATTR_E_MAIL:
+    case ATTR_NOTIFY:
+    case ATTR_PING_HDL:
+    case ATTR_TECH_C:
+    case ATTR_ZONE_C:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool is_removed(const struct printer *printer, const struct rpsl_attr *attr)
 {
-    return attr->id == ATTR_CHANGED ||
+    return attr->id == ATTR_CHANGED || (printer->hides_contacts && is_contact(attr->id)) ||
            (printer->filters_email && (rpsl_attr_info(attr->id)->flags & ATTR_FILTERED) != 0);
 }
 
@@ -159,6 +177,9 @@ static bool needs_filter(const struct printer *printer, const struct item *item)
 {
     unsigned watched = OBJECT_HAS_AUTH | OBJECT_HAS_CHANGED;
 
+    if (printer->hides_contacts) {
+        return true;
+    }
     if (printer->filters_email) {
         watched |= OBJECT_HAS_EMAIL;
     }

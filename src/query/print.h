@@ -12,7 +12,8 @@ struct printer {
     struct buf *utf8;     /**< Room for a text before it is encoded. */
     enum charset charset; /**< Of objects. -K and -b are always Latin-1. */
     bool filters_email;
-    bool is_short; /**< -F */
+    bool hides_contacts; /**< As in versions (whois-queries 6.12); leaves no mark. */
+    bool is_short;       /**< -F */
 };
 
 /** A whole object and the empty line behind it. @return ERR_OK, ERR_LIMIT, ERR_CORRUPT. */

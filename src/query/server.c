@@ -23,6 +23,8 @@
 #define SCRATCH_MAX_BYTES ((size_t)256 << 20) /* Several texts of 20 MB and their parts. */
 #define OVERDUE_CHECK_S   1.0
 #define STOP_CHECK_S      0.02
+#define POOL_THREADS      2
+#define POOL_QUEUE        100 /* Version queries that may wait for a thread. */
 
 struct server_worker {
     struct worker worker;
@@ -42,6 +44,7 @@ struct query_server {
     size_t worker_count;
     struct net_limits *limits;
     struct listener *listener;
+    struct pool *pool; /* From query_server_start() to query_server_stop(). */
     int stop_timeout_s;
     sem_t configured;
     bool is_running;
@@ -272,8 +275,11 @@ int query_server_port(const struct query_server *server)
 
 enum err query_server_start(struct query_server *server, struct why *why)
 {
-    enum err rc = ERR_OK;
+    enum err rc = pool_new("query-sql", POOL_THREADS, POOL_QUEUE, &server->pool, why);
 
+    if (rc != ERR_OK) {
+        return rc;
+    }
     for (size_t i = 0; i < server->source_count; i++) {
         index_on_publish(server->sources[i].index, wake_workers, server);
     }
@@ -281,6 +287,7 @@ enum err query_server_start(struct query_server *server, struct why *why)
     for (size_t i = 0; i < server->worker_count && rc == ERR_OK; i++) {
         struct server_worker *worker = &server->workers[i];
 
+        worker->worker.pool = server->pool;
         listener_serve(server->listener, i, worker->worker.loop, on_accept, worker);
         rc = loop_start_thread(worker->worker.loop, why);
     }
@@ -299,6 +306,11 @@ void query_server_stop(struct query_server *server, int timeout_s)
     for (size_t i = 0; i < server->worker_count; i++) {
         loop_join(server->workers[i].worker.loop);
     }
+    for (size_t i = 0; i < server->worker_count; i++) {
+        sessions_close_all(&server->workers[i].worker, "shutdown");
+    }
+    pool_free(server->pool); /* Jobs come back from there: nobody waits for them any more. */
+    server->pool = NULL;
     server->is_running = false;
 }
 

@@ -2,9 +2,13 @@
  * A session reads a line, starts an answer and hands it to the connection, which pumps it slice by
  * slice. The short answer, nearly every one, is complete after the first slice and never leaves the
  * callback that read its line.
+ *
+ * An answer that needs the database waits for a job of the pool. The job knows its session by a
+ * ticket: when the client leaves, the ticket is torn, and the job's end finds nobody to tell.
  */
 #include "query/session.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +19,13 @@
 #define SLICE_US    200
 #define CLOCK_STEPS 8 /* The clock is looked at once in so many steps. */
 
+/* A version query on its way through the pool. */
+struct version_ticket {
+    struct pool_job job;
+    struct version_query *query;
+    struct session *session; /* NULL: the client has left. */
+};
+
 struct session {
     struct worker *worker;
     struct conn *conn;
@@ -23,6 +34,7 @@ struct session {
     bool is_persistent, is_trusted;
     bool is_answering;
     int64_t started_us; /* Of the answer; 0 until it takes more than a slice, or is logged. */
+    struct version_ticket *ticket; /* What the answer waits for; NULL: nothing. */
     struct answer answer;
 };
 
@@ -56,6 +68,77 @@ static void log_answer(struct session *session, const char *reason)
              (unsigned long long)session->answer.object_count, (long long)ms, reason);
 }
 
+/* --- what answers wait for --- */
+
+static void free_ticket(struct version_ticket *ticket)
+{
+    version_query_free(ticket->query);
+    free(ticket);
+}
+
+static struct version_ticket *ticket_of(struct pool_job *job)
+{
+    return (struct version_ticket *)((char *)job - offsetof(struct version_ticket, job));
+}
+
+static void run_version_query(struct pool_job *job)
+{
+    version_query_run(ticket_of(job)->query);
+}
+
+static void on_versions(struct pool_job *job)
+{
+    struct version_ticket *ticket = ticket_of(job);
+    struct session *session = ticket->session;
+
+    if (session != NULL) {
+        session->answer.versions = ticket->query;
+        session->ticket = NULL;
+        ticket->query = NULL;
+        conn_answer(session->conn);
+    }
+    free_ticket(ticket);
+}
+
+/* Have the answer's version query carried out. It is the job's until it comes back. */
+static enum conn_pump fetch_versions(struct session *session)
+{
+    struct version_ticket *ticket = calloc(1, sizeof(*ticket));
+
+    if (ticket == NULL) {
+        abort();
+    }
+    *ticket = (struct version_ticket){
+        .job = {.run = run_version_query, .done = on_versions},
+        .query = session->answer.versions,
+        .session = session,
+    };
+    if (!pool_submit(session->worker->pool, session->worker->loop, &ticket->job)) {
+        free(ticket);
+        version_query_refuse(session->answer.versions);
+        return CONN_MORE;
+    }
+    session->answer.versions = NULL;
+    session->ticket = ticket;
+    return CONN_WAIT;
+}
+
+static void leave_ticket(struct session *session)
+{
+    struct version_ticket *ticket = session->ticket;
+
+    if (ticket == NULL) {
+        return;
+    }
+    session->ticket = NULL;
+    ticket->session = NULL;
+    if (pool_cancel(&ticket->job)) {
+        free_ticket(ticket);
+    }
+}
+
+/* --- the end of an answer --- */
+
 static void end_answer(struct session *session, const char *reason)
 {
     if (!session->is_answering) {
@@ -66,6 +149,7 @@ static void end_answer(struct session *session, const char *reason)
     if (settings_of(session)->log_queries) {
         log_answer(session, session->answer.failure != NULL ? session->answer.failure : reason);
     }
+    leave_ticket(session);
     answer_end(&session->answer);
     session->is_answering = false;
     session->started_us = 0;
@@ -153,8 +237,13 @@ static enum conn_pump pump(struct conn *conn)
     struct buf *out = conn_output(conn);
     size_t begin = out->len;
     int64_t deadline = clock_mono_us() + SLICE_US;
+    enum answer_progress progress;
 
-    for (unsigned step = 1; answer_step(&session->answer, out); step++) {
+    if (session->ticket != NULL) {
+        return CONN_WAIT;
+    }
+    for (unsigned step = 1; (progress = answer_step(&session->answer, out)) == ANSWER_MORE;
+         step++) {
         if (out->len - begin >= SLICE_BYTES ||
             (step % CLOCK_STEPS == 0 && clock_mono_us() >= deadline)) {
             answer_hold(&session->answer);
@@ -163,6 +252,10 @@ static enum conn_pump pump(struct conn *conn)
             }
             return CONN_MORE;
         }
+    }
+    if (progress == ANSWER_WAITS) {
+        session->started_us = session->started_us == 0 ? deadline - SLICE_US : session->started_us;
+        return fetch_versions(session);
     }
     return finish(session);
 }

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "net/pool.h"
 #include "query/answer.h"
 
 struct session;
@@ -15,6 +16,7 @@ struct session;
 /** A thread that serves clients: its loop, its view of the indexes, and the sessions it has. */
 struct worker {
     struct loop *loop;
+    struct pool *pool; /**< For what blocks; shared by all workers. */
     struct answer_tools tools;
     struct session *sessions; /**< List. */
     size_t answer_memory;

@@ -28,6 +28,20 @@ static enum query_source_state state_of(void *context, int *percent)
     return QUERY_SOURCE_UNAVAILABLE;
 }
 
+static enum err find_versions(void *context, uint32_t classes, struct str key, struct arena *arena,
+                              struct history_list *out, struct why *why)
+{
+    return source_histories(context, classes, key, arena, out, why);
+}
+
+static enum err version_text(void *context, const struct object_version *version,
+                             struct arena *arena, struct str *out, struct why *why)
+{
+    return source_version_text(context, version, arena, out, why);
+}
+
+static const struct version_store versions = {find_versions, version_text};
+
 struct query_source query_source_of(struct source *source)
 {
     return (struct query_source){
@@ -36,6 +50,7 @@ struct query_source query_source_of(struct source *source)
         .is_main = source_kind(source) == SOURCE_MAIN,
         .index = source_index(source),
         .state = state_of,
+        .versions = &versions,
         .context = source,
     };
 }

@@ -5,9 +5,19 @@
  */
 #pragma once
 
+#include "storage/history.h"
 #include "storage/snapshot.h"
 
-struct source;
+/** Where the versions of a source's objects are. Its functions may block and are called by several
+ * threads. */
+struct version_store {
+    /** As source_histories(). */
+    enum err (*find)(void *context, uint32_t classes, struct str key, struct arena *arena,
+                     struct history_list *out, struct why *why);
+    /** As source_version_text(). */
+    enum err (*text)(void *context, const struct object_version *version, struct arena *arena,
+                     struct str *out, struct why *why);
+};
 
 enum query_source_state {
     QUERY_SOURCE_READY,       /**< Holds what it should, be it nothing. */
@@ -27,7 +37,8 @@ struct query_source {
      * @param percent  Of LOADING; preset to 0.
      */
     enum query_source_state (*state)(void *context, int *percent);
-    void *context; /**< For state. */
+    const struct version_store *versions; /**< NULL: only the present is known. */
+    void *context;                        /**< For state and versions. */
 };
 
 /** The row of a source that storage opened. The source must outlive the server. */

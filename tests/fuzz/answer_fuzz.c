@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buf out = {0};
     struct answer answer;
+    enum answer_progress progress;
     char *line;
     int steps = 0;
 
@@ -63,7 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(line, data, size);
     if (answer_read(&answer, &tools, (struct str){line, size}, size % 2 == 0, arena) == ERR_OK) {
         free(line);
-        while (answer_step(&answer, &out)) {
+        while ((progress = answer_step(&answer, &out)) != ANSWER_DONE) {
+            if (progress == ANSWER_WAITS) {
+                version_query_run(answer.versions);
+            }
             answer_hold(&answer);
             if (++steps > STEPS_MAX || arena_used(tools.scratch) != 0) {
                 abort(); /* It does not end, or a step left something behind. */

@@ -6,8 +6,11 @@
                                         modes, and replay everything in this folder
 
 Masked, as the recordings' README allows: the banner (comment lines up to the empty line behind them, at connect and
-between the answers of a session), the served-by line, and the version line. Everything else must be equal byte for byte,
-unless expected.txt lists the dialogue.
+between the answers of a session), the served-by line, the version line, and the times of versions. Everything else must
+be equal byte for byte, unless expected.txt lists the dialogue.
+
+A dialogue of one line can be had in several manners, --manner: `plain`, in the order of the file; `random` order;
+`split`, the line sent in pieces; `pipelined`, many lines of a -k session in one go (those that would end it aside).
 """
 
 import argparse
@@ -15,6 +18,7 @@ import difflib
 import gzip
 import json
 import os
+import random
 import re
 import socket
 import subprocess
@@ -24,6 +28,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVED_BY = re.compile(rb"^% This query was served by .*$", re.M)
 VERSION = re.compile(rb"^% whois-server-.*$", re.M)
+VERSION_TIME = re.compile(
+    rb"^(% This version was a \w+ operation on |% This object was deleted on |\d+ +)"
+    rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.M)
 SHOWN = 3
 QUIET_S = 0.6  # How long the recording waited for more.
 
@@ -51,6 +58,7 @@ def mask(answer, begins_with_banner, is_session):
     """Replace what may differ by fixed text."""
     answer = SERVED_BY.sub(b"% SERVED BY", answer)
     answer = VERSION.sub(b"% VERSION", answer)
+    answer = VERSION_TIME.sub(rb"\1TIME", answer)
     lines = answer.split(b"\n")
     out, at = [], 0
     banner_next = begins_with_banner
@@ -90,6 +98,18 @@ def read_all(sock):
 def ask(address, query):
     with connect(address) as sock:
         sock.sendall(query + b"\n")
+        return read_all(sock)
+
+
+def ask_in_pieces(address, query):
+    """The line arrives in two to four reads."""
+    line = query + b"\n"
+    cuts = sorted(random.randrange(1, len(line) + 1) for _ in range(random.randint(1, 3)))
+    with connect(address) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for begin, end in zip([0] + cuts, cuts + [len(line)]):
+            sock.sendall(line[begin:end])
+            time.sleep(0.001)
         return read_all(sock)
 
 
@@ -137,8 +157,8 @@ def expected_deviations():
 class Report:
     """Counts, and the first differences in full."""
 
-    def __init__(self, name, known):
-        self.name, self.known = name, known
+    def __init__(self, name, known, manner):
+        self.name, self.known, self.manner = name, known, manner
         self.passed = self.failed = self.deviated = 0
         self.shown = []
 
@@ -156,7 +176,8 @@ class Report:
 
     def show(self, limit, only_titles):
         print(
-            f"{self.name}: {self.passed} passed, {self.failed} failed, {self.deviated} expected deviations",
+            f"{self.name}, {self.manner}: {self.passed} passed, {self.failed} failed, "
+            f"{self.deviated} expected deviations",
             flush=True,
         )
         for title, expected, got in self.shown[:limit]:
@@ -178,10 +199,47 @@ class Report:
                 print(line)
 
 
-def replay_records(address, path, report):
-    for query, answer in read_records(path):
-        got = ask(address, query)
+def replay_one_by_one(address, dialogues, ask_one, report):
+    for query, answer in dialogues:
+        got = ask_one(address, query)
         report.add(query.decode("latin-1"), mask(answer, True, False), mask(got, True, False))
+
+
+PIPELINE = 100  # Lines that are sent in one go.
+END = b"% SERVED BY\n\n\n"
+PERSISTENT = re.compile(rb"(^| )-(-persistent|[^ -]*[kp])", re.I)
+
+
+def may_be_pipelined(query, answer):
+    """Whether the line leaves a session open and is one line for the server, too."""
+    return not (PERSISTENT.search(query) or b"%ERROR:100:" in answer or b"%ERROR:107:" in answer
+                or b"\n" in query or b"\xff" in query)
+
+
+def replay_pipelined(address, dialogues, report):
+    dialogues = [pair for pair in dialogues if may_be_pipelined(*pair)]
+    for at in range(0, len(dialogues), PIPELINE):
+        part = dialogues[at:at + PIPELINE]
+        with connect(address) as sock:
+            lines = b"".join(query + b"\n" for query, _ in part)
+            sock.sendall(b"-k\n" + lines + b"-k\n")
+            got = mask(read_all(sock), True, True)
+        answers = got.split(END + b"% BANNER\n\n")
+        # Before the first of them is the answer to -k, behind the last nothing.
+        for number, (query, answer) in enumerate(part, 1):
+            expected = mask(answer, True, False)[len(b"% BANNER\n\n"):]
+            found = answers[number] + END if number + 1 < len(answers) else b"<no answer>\n"
+            report.add(query.decode("latin-1"), expected, found)
+
+
+def replay_records(address, path, report, manner, sample):
+    dialogues = list(read_records(path))[::sample]
+    if manner != "plain":
+        random.shuffle(dialogues)
+    if manner == "pipelined":
+        replay_pipelined(address, dialogues, report)
+    else:
+        replay_one_by_one(address, dialogues, ask_in_pieces if manner == "split" else ask, report)
 
 
 def replay_session(address, session):
@@ -209,13 +267,16 @@ def replay_sessions(address, path, report):
 
 def replay(address, path, known, args):
     name = os.path.basename(path)
-    report = Report(name, known)
-    if path.endswith(".json"):
-        replay_sessions(address, path, report)
-    else:
-        replay_records(address, path, report)
-    report.show(args.show, args.titles)
-    return report.failed
+    failed = 0
+    for manner in ["plain"] if path.endswith(".json") else args.manner.split(","):
+        report = Report(name, known, manner)
+        if path.endswith(".json"):
+            replay_sessions(address, path, report)
+        else:
+            replay_records(address, path, report, manner, args.sample)
+        report.show(args.show, args.titles)
+        failed += report.failed
+    return failed
 
 
 def serve_and_replay(args, known):
@@ -224,7 +285,7 @@ def serve_and_replay(args, known):
     failed = 0
     for mode, files in (
         ("mirror", ("mirror.rec.gz", "sessions.json")),
-        ("main", ("main.rec.gz",)),
+        ("main", ("main.rec.gz", "versions.rec.gz")),
     ):
         command = [
             args.serve,
@@ -253,8 +314,13 @@ def main():
     parser.add_argument("--serve", metavar="PROGRAM")
     parser.add_argument("--show", type=int, default=SHOWN, help="how many differences to print in full")
     parser.add_argument("--titles", action="store_true", help="only name the differing dialogues")
+    parser.add_argument("--manner", default="plain", help="comma list of plain, random, split, pipelined")
+    parser.add_argument("--sample", type=int, default=1, metavar="N", help="every Nth dialogue only")
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("files", nargs="+", metavar="HOST PORT FILE | DATA_DIR")
     args = parser.parse_args()
+    random.seed(args.seed)
+    print(f"seed {args.seed}")
     known = expected_deviations()
     if args.serve:
         failed = serve_and_replay(args, known)

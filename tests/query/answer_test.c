@@ -103,13 +103,17 @@ static struct answer ask_between(const char *line, void (*between)(int step))
 {
     char *copy = strdup(line);
     struct answer answer;
+    enum answer_progress progress;
 
     buf_clear(&printed);
     arena_reset(arena);
     cr_assert_eq(answer_read(&answer, &tools, str_from(copy), true, arena), ERR_OK);
     memset(copy, 'X', strlen(copy));
     free(copy);
-    for (int step = 0; answer_step(&answer, &printed); step++) {
+    for (int step = 0; (progress = answer_step(&answer, &printed)) != ANSWER_DONE; step++) {
+        if (progress == ANSWER_WAITS) {
+            version_query_run(answer.versions);
+        }
         answer_hold(&answer);
         if (between != NULL) {
             between(step);

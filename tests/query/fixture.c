@@ -57,6 +57,31 @@ static bool is_comment(struct str paragraph)
     return paragraph.at[0] == '#' || paragraph.at[0] == '%';
 }
 
+bool fixture_next_object(struct str *rest, struct str *object)
+{
+    bool found;
+
+    do {
+        found = next_paragraph(rest, object);
+    } while (found && is_comment(*object));
+    return found;
+}
+
+bool fixture_next_operation(struct str *rest, bool *is_delete, struct str *object)
+{
+    struct str operation;
+
+    if (!fixture_next_object(rest, &operation)) {
+        return false;
+    }
+    *is_delete = str_starts(operation, STR("DEL "));
+    if ((!*is_delete && !str_starts(operation, STR("ADD "))) ||
+        !fixture_next_object(rest, object)) {
+        check(ERR_SYNTAX, "operation", operation);
+    }
+    return true;
+}
+
 struct parsed {
     struct rpsl_object object;
     struct rpsl_key key;
@@ -88,7 +113,7 @@ static size_t take_samples(struct str text, struct str *samples)
 void fixture_load(struct index *index, struct str text)
 {
     struct arena *arena = arena_new(ARENA_BYTES);
-    struct str *samples = arena_calloc(arena, SAMPLES, sizeof(*samples)), paragraph;
+    struct str *samples = arena_calloc(arena, SAMPLES, sizeof(*samples)), object;
     size_t sample_count = take_samples(text, samples);
     struct index_bulk *bulk;
     struct index_lane *lane;
@@ -96,14 +121,10 @@ void fixture_load(struct index *index, struct str text)
 
     bulk = index_bulk_new(index, samples, sample_count);
     lane = index_bulk_lane(bulk);
-    while (next_paragraph(&text, &paragraph)) {
-        struct parsed parsed;
+    while (fixture_next_object(&text, &object)) {
+        struct parsed parsed = parse(object, arena);
 
-        if (is_comment(paragraph)) {
-            continue;
-        }
-        parsed = parse(paragraph, arena);
-        check(index_lane_add(lane, ++id, 1, 1, &parsed.object, &parsed.key), "add", paragraph);
+        check(index_lane_add(lane, ++id, 1, 1, &parsed.object, &parsed.key), "add", object);
         arena_reset(arena);
     }
     check(index_bulk_finish(bulk), "bulk load", STR(""));
@@ -114,24 +135,15 @@ void fixture_load(struct index *index, struct str text)
 void fixture_apply(struct index *index, struct str journal)
 {
     struct arena *arena = arena_new(ARENA_BYTES);
-    struct str paragraph, object;
+    struct str object;
+    bool is_delete;
 
     index_begin(index);
-    while (next_paragraph(&journal, &paragraph)) {
-        bool is_delete = str_starts(paragraph, STR("DEL "));
+    while (fixture_next_operation(&journal, &is_delete, &object)) {
+        struct parsed parsed = parse(object, arena);
         struct index_object old;
-        struct parsed parsed;
-        enum err rc;
+        enum err rc = index_find(index, parsed.key.class, parsed.key.canonical, arena, &old);
 
-        if (is_comment(paragraph)) {
-            continue;
-        }
-        if ((!is_delete && !str_starts(paragraph, STR("ADD "))) ||
-            !next_paragraph(&journal, &object)) {
-            check(ERR_SYNTAX, "operation", paragraph);
-        }
-        parsed = parse(object, arena);
-        rc = index_find(index, parsed.key.class, parsed.key.canonical, arena, &old);
         if (is_delete) {
             check(rc, "delete", object);
             check(index_remove(index, old.info.id), "remove", object);

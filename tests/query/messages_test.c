@@ -24,7 +24,7 @@ Test(messages, leaves_dollars_of_arguments_alone)
  */
 Test(messages, are_comments_with_an_empty_line_behind)
 {
-    const struct str args[] = {STR_INIT("x"), STR_INIT("y")};
+    const struct str args[] = {STR_INIT("w"), STR_INIT("x"), STR_INIT("y"), STR_INIT("z")};
 
     for (int message = 0; message < MESSAGE_COUNT; message++) {
         struct buf out = {0};

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "fixture_versions.h"
 #include "query/server.h"
 
 static const char *const loopback[] = {"127.0.0.1", "::1"};
@@ -47,16 +48,20 @@ static struct query_conf make_conf(const char *main_source, const char *nonauth,
     };
 }
 
-static struct index *load(const char *name, const char *dump_path, const char *journal_path)
+/* A source with the data: index and versions. */
+static struct query_source load(const char *name, struct str dump, struct str journal)
 {
     struct index *index = index_new(name);
-    struct buf dump = fixture_read(dump_path), journal = fixture_read(journal_path);
 
-    fixture_load(index, buf_str(&dump));
-    fixture_apply(index, buf_str(&journal));
-    buf_free(&dump);
-    buf_free(&journal);
-    return index;
+    fixture_load(index, dump);
+    fixture_apply(index, journal);
+    return (struct query_source){
+        .name = name,
+        .upstream = "RIPE",
+        .index = index,
+        .versions = &fixture_version_store,
+        .context = fixture_versions_new(dump, journal),
+    };
 }
 
 int main(int argc, char **argv)
@@ -65,6 +70,7 @@ int main(int argc, char **argv)
     struct query_source sources[2];
     struct query_server *server;
     struct query_conf conf;
+    struct buf dump, journal;
     struct why why;
     char byte;
 
@@ -74,12 +80,15 @@ int main(int argc, char **argv)
     is_main = strcmp(argv[1], "main") == 0;
     conf = make_conf(is_main ? "RIPE" : "LOCAL", is_main ? "RIPE-NONAUTH" : "LOCAL-NONAUTH",
                      atoi(argv[2]));
-    sources[0] = (struct query_source){.name = conf.main_source, .is_main = true};
-    sources[0].index = is_main ? load("RIPE", argv[3], argv[4]) : index_new("LOCAL");
-    if (!is_main) {
-        sources[1] = (struct query_source){.name = "RIPE-GRS", .upstream = "RIPE"};
-        sources[1].index = load("RIPE-GRS", argv[3], argv[4]);
+    dump = fixture_read(argv[3]);
+    journal = fixture_read(argv[4]);
+    if (is_main) {
+        sources[0] = load(conf.main_source, buf_str(&dump), buf_str(&journal));
+    } else {
+        sources[0] = (struct query_source){.name = conf.main_source, .index = index_new("LOCAL")};
+        sources[1] = load("RIPE-GRS", buf_str(&dump), buf_str(&journal));
     }
+    sources[0].is_main = true;
     if (query_server_new(&conf, sources, is_main ? 1 : 2, &server, &why) != ERR_OK ||
         query_server_listen(server, &why) != ERR_OK || query_server_start(server, &why) != ERR_OK) {
         fail(why.text);
@@ -92,6 +101,9 @@ int main(int argc, char **argv)
     query_server_free(server);
     for (size_t i = 0; i < (is_main ? 1 : 2); i++) {
         index_free(sources[i].index);
+        fixture_versions_free(sources[i].context);
     }
+    buf_free(&dump);
+    buf_free(&journal);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,9 +32,23 @@ static struct index *registry;
 static struct query_server *server;
 static struct query_conf conf;
 
+/* A database that answers when the test lets it: there never was an object of any key. */
+static sem_t database_asked, database_answers;
+
+static enum err find_versions(void *context, uint32_t classes, struct str key, struct arena *arena,
+                              struct history_list *out, struct why *why)
+{
+    sem_post(&database_asked);
+    sem_wait(&database_answers);
+    return ERR_OK;
+}
+
+static const struct version_store slow_store = {.find = find_versions};
+
 static void start(int per_address, int read_timeout_s, int answer_timeout_s)
 {
-    struct query_source source = {.name = "RIPE", .upstream = "RIPE", .is_main = true};
+    struct query_source source = {
+        .name = "RIPE", .upstream = "RIPE", .is_main = true, .versions = &slow_store};
     struct why why;
 
     conf = (struct query_conf){
@@ -49,6 +64,8 @@ static void start(int per_address, int read_timeout_s, int answer_timeout_s)
         .instance = "here",
         .terms_url = "http://terms/",
     };
+    sem_init(&database_asked, 0, 0);
+    sem_init(&database_answers, 0, 0);
     registry = source.index = index_new("RIPE");
     fixture_load(registry, STR(small_registry));
     cr_assert_eq(query_server_new(&conf, &source, 1, &server, &why), ERR_OK, "%s", why.text);
@@ -371,4 +388,144 @@ Test(server_limits, cuts_an_answer_that_takes_too_long, .timeout = 30)
     cr_expect_lt(len, LONG_ROUTES * 100000);
     close(fd);
     teardown();
+}
+
+/* --- answers that wait for the database --- */
+
+#define VERSIONS "--list-versions X-MNT\n"
+#define NO_ENTRIES                                                                                 \
+    "%ERROR:101: no entries found\n%\n% No entries found in source RIPE.\n\n" SERVED "\n"
+#define SLOW_MAX  2   /* Answers that are worked on at a time, ... */
+#define QUEUE_MAX 100 /* ... and that may wait for it. */
+
+/* Two rounds: then every line that was sent before has been read. */
+static void let_the_loop_catch_up(void)
+{
+    for (int round = 0; round < 2; round++) {
+        int fd = dial();
+
+        say(fd, "-rBG -T person AB1-RIPE\n");
+        hear(fd, BANNER ANSWER);
+        hear_close(fd);
+    }
+}
+
+Test(server, answers_others_while_one_waits_for_the_database)
+{
+    int slow = dial(), quick = dial();
+
+    say(slow, "-k\n" VERSIONS "-rBG -T person AB1-RIPE\n");
+    sem_wait(&database_asked);
+    say(quick, "-rBG -T person AB1-RIPE\n");
+    hear(quick, BANNER ANSWER);
+    hear_close(quick);
+    sem_post(&database_answers);
+    hear(slow, BANNER SERVED "\n" BANNER NO_ENTRIES BANNER ANSWER BANNER);
+    close(slow);
+}
+
+Test(server, forgets_a_waiting_client_that_was_cut_off)
+{
+    struct linger at_once = {1, 0};
+    int waiting = dial(), other;
+
+    hear(waiting, BANNER);
+    say(waiting, VERSIONS);
+    sem_wait(&database_asked);
+    setsockopt(waiting, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    close(waiting);
+    sem_post(&database_answers);
+    other = dial();
+    say(other, VERSIONS);
+    sem_wait(&database_asked);
+    sem_post(&database_answers);
+    hear(other, BANNER NO_ENTRIES);
+    hear_close(other);
+}
+
+Test(server, gives_a_waiting_client_its_answer_when_it_stops)
+{
+    int fd = dial();
+    pthread_t stopper;
+
+    hear(fd, BANNER);
+    say(fd, VERSIONS);
+    sem_wait(&database_asked);
+    pthread_create(&stopper, NULL, stop_server, NULL);
+    sem_post(&database_answers);
+    pthread_join(stopper, NULL);
+    hear(fd, NO_ENTRIES);
+    hear_close(fd);
+}
+
+static void *stop_server_at_once(void *unused)
+{
+    query_server_stop(server, 0);
+    return NULL;
+}
+
+Test(server, cuts_those_who_wait_too_long_when_it_stops)
+{
+    int fds[SLOW_MAX + 1];
+    pthread_t stopper;
+
+    for (int i = 0; i <= SLOW_MAX; i++) {
+        fds[i] = dial();
+        hear(fds[i], BANNER);
+        say(fds[i], VERSIONS);
+    }
+    for (int i = 0; i < SLOW_MAX; i++) {
+        sem_wait(&database_asked);
+    }
+    let_the_loop_catch_up();
+    pthread_create(&stopper, NULL, stop_server_at_once, NULL);
+    for (int i = 0; i <= SLOW_MAX; i++) {
+        hear_close(fds[i]);
+    }
+    sem_post(&database_answers); /* Now its threads can end. */
+    sem_post(&database_answers);
+    pthread_join(stopper, NULL);
+}
+
+Test(server, says_so_when_too_many_wait_for_the_database)
+{
+    int fds[SLOW_MAX + QUEUE_MAX], refused;
+
+    for (int i = 0; i < SLOW_MAX + QUEUE_MAX; i++) {
+        fds[i] = dial();
+        hear(fds[i], BANNER);
+        say(fds[i], VERSIONS);
+        if (i < SLOW_MAX) {
+            sem_wait(&database_asked);
+        }
+    }
+    let_the_loop_catch_up();
+    refused = dial();
+    say(refused, VERSIONS);
+    hear(refused, BANNER
+         "%ERROR:100: internal software error\n%\n"
+         "% too many version queries wait for an answer; please try again later\n\n" SERVED "\n");
+    hear_close(refused);
+    for (int i = 0; i < SLOW_MAX + QUEUE_MAX; i++) {
+        sem_post(&database_answers);
+    }
+    for (int i = 0; i < SLOW_MAX + QUEUE_MAX; i++) {
+        hear(fds[i], NO_ENTRIES);
+        hear_close(fds[i]);
+    }
+}
+
+TestSuite(server_with_impatience, .fini = teardown, .timeout = 30);
+
+Test(server_with_impatience, closes_an_answer_that_the_database_holds_up)
+{
+    int fd;
+
+    start(0, 60, 1);
+    fd = dial();
+    hear(fd, BANNER);
+    say(fd, VERSIONS);
+    hear_close(fd);
+    sem_wait(&database_asked);
+    sem_post(&database_answers);
 }
