@@ -9,6 +9,11 @@ rows:
     bench.py catchup    a backlog of updates, spread evenly over all objects
     bench.py queries    single objects, 64 persistent clients
     bench.py oneshot    the same, one connection per query
+    bench.py contacts   the same with all that goes with them: contacts, references
+    bench.py bulk       -M over a /8 to one client, other clients meanwhile
+    bench.py inverse    the most referenced contact, -K
+    bench.py readers    memory after a catch-up while clients read large answers slowly
+    bench.py flat       queries at a tenth, ... of the objects: does the latency stay?
     bench.py freshness  from the upstream's send to the new answer, under load
 
 Whoisd and its floor are measured in turns in one run; figures are medians. Everything lives in a
@@ -29,6 +34,7 @@ import subprocess
 import sys
 import time
 
+import answers
 import freshness
 import rig
 import workload
@@ -39,6 +45,9 @@ FLOOR_LINE = "remarks:        as many lines as fill the answer"
 FLOOR_BYTES = 700
 QUERIES = 100000    # Distinct ones; the clients ask them in random order.
 MEASURED_S = 5      # Each turn of a query measurement.
+SLOW_READERS = 3
+UPDATES_MOST = 1000000
+FLAT_SCALES = (100000, 1000000)     # Beside the one that is measured, those below it.
 IDLE_S = 5          # Before memory is read.
 
 # What must be reached, by scale: row -> (limit, +1 when less is better, -1 when more is).
@@ -47,6 +56,13 @@ TARGETS = {
         "load": (25, 1), "restart": (5, 1), "rss": (320, 1), "peak": (450, 1),
         "peak-catchup": (450, 1), "catchup": (10000, -1), "queries": (0.60, -1),
         "freshness": (50, 1),
+    },
+    8000000: {
+        "load": (120, 1), "load-keys": (200, 1), "restart": (60, 1), "rss": (2400, 1),
+        "peak": (3100, 1), "rss-readers": (2900, 1), "catchup": (10000, -1),
+        "catchup-small": (10000, -1), "queries-same": (0.70, -1), "oneshot-same": (0.85, -1),
+        "contacts-same": (0.50, -1), "bulk": (300, -1), "bulk-others": (5, 1),
+        "inverse": (200, 1), "flat": (1.30, 1),
     },
 }
 
@@ -163,7 +179,7 @@ def row(bench, name, what, figure, value=None, floor="", ratio="", form="%s"):
 
 
 def measure_load(bench):
-    answered, finished, rss, peak, parsed, inserted, bare = [], [], [], [], [], [], []
+    answered, finished, rss, peak, parsed, inserted, bare, altered = ([] for _ in range(8))
     for _ in bench.turns("load"):
         bench.start_empty()
         bench.database.settle()
@@ -179,6 +195,10 @@ def measure_load(bench):
                                  FLOOR_DATABASE, "--dump", bench.work.dump)
         inserted.append(result["sql_seconds"])
         bare.append(result["seconds"])
+        began = time.monotonic()
+        bench.database.sql("ALTER TABLE %s.last ADD KEY last_pkey (pkey), "
+                           "ADD KEY object_type_index (object_type)" % FLOOR_DATABASE)
+        altered.append(time.monotonic() - began)
     objects = bench.work.facts["objects"]
     floors = ("bare client %.1f s, of that in SQL %.1f s; reading, inflating, parsing alone %.1f s"
               % (median(bare), median(inserted), median(parsed)))
@@ -186,7 +206,9 @@ def measure_load(bench):
         row(bench, "load", "dump loaded: durable and answering", "%.1f s (%.0f objects/s)"
             % (median(answered), objects / median(answered)), median(answered), floors,
             "%.2f x the bare client" % (median(answered) / median(bare)), "%.0f s"),
-        row(bench, "load-keys", "... and its secondary keys complete", "%.1f s" % median(finished)),
+        row(bench, "load-keys", "... and its secondary keys complete", "%.1f s" % median(finished),
+            median(finished), "`ALTER TABLE` of the bare table alone %.1f s" % median(altered),
+            form="%.0f s"),
         row(bench, "rss", "resident memory, loaded and idle", "%.0f MB (%.0f bytes/object)"
             % (median(rss), 1e6 * median(rss) / objects), median(rss),
             "text %.0f MB" % (bench.work.facts["text_bytes"] / 1e6),
@@ -217,39 +239,84 @@ def measure_restart(bench):
     ]
 
 
-def measure_catchup(bench):
+class Backlog:
+    """The updates of a catch-up; the last is one whose arrival a query sees."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.texts = bench.work.update_texts()
+        last = next(i for i in range(len(self.texts) - 1, -1, -1)
+                    if workload.key_query(rig.SOURCE, self.texts[i])
+                    and not self.texts[i].startswith(b"route"))
+        self.texts[last], self.texts[-1] = self.texts[-1], self.texts[last]
+        self.last_query = workload.key_query(rig.SOURCE, self.texts[-1])
+
+    def play(self):
+        """Send all of it. @return Seconds until the last update was answered."""
+        upstream, whoisd = self.bench.upstream, self.bench.whoisd
+        serial = upstream.wait(60)
+        line = workload.marker_line(serial + len(self.texts) - 1)
+        sent = b"".join(workload.operation(serial + i, text) for i, text in enumerate(self.texts))
+        began = time.monotonic()
+        upstream.stream.sendall(sent)
+        rig.wait_for("the last update", lambda: whoisd.answers(self.last_query, line), 3600, 0.02)
+        upstream.next_serial = serial + len(self.texts)
+        return time.monotonic() - began
+
+
+def catchup_rows(bench, name, pool_share):
+    """A catch-up with a buffer pool of so many times the size of the table."""
     bench.ensure_running()
     bench.ensure_floor_tables()
-    texts = bench.work.update_texts()
-    last = next(i for i in range(len(texts) - 1, -1, -1)
-                if workload.key_query(rig.SOURCE, texts[i]) and not texts[i].startswith(b"route"))
-    texts[last], texts[-1] = texts[-1], texts[last]
-    last_query = workload.key_query(rig.SOURCE, texts[-1])
+    backlog = Backlog(bench)
+    count = len(backlog.texts)
+    table_mb = bench.database.table_mb(rig.DATABASE, "last")
+    pool_mb = bench.database.resize_pool(min(pool_share * table_mb, memory_bytes() * 0.6 / 1e6))
     rates, floors, peak = [], [], []
-    serial = bench.upstream.wait(60)
-    for _ in bench.turns("catch-up"):
-        backlog = b"".join(workload.operation(serial + i, text) for i, text in enumerate(texts))
-        serial += len(texts)
-        line = workload.marker_line(serial - 1)
-        bench.database.settle()
-        bench.whoisd.memory_reset_peak()
-        began = time.monotonic()
-        bench.upstream.stream.sendall(backlog)
-        rig.wait_for("the last update", lambda: bench.whoisd.answers(last_query, line), 3600, 0.02)
-        rates.append(len(texts) / (time.monotonic() - began))
-        peak.append(bench.whoisd.memory_mb("VmHWM"))
-        bench.database.settle()
-        floors.append(bench.sql_floor("update", "--sql", bench.database.cnf, "--database",
-                                      FLOOR_DATABASE, "--count", len(texts))["rate"])
-    bench.upstream.next_serial = serial
+    try:
+        for _ in bench.turns(name):
+            bench.database.settle()
+            bench.whoisd.memory_reset_peak()
+            rates.append(count / backlog.play())
+            peak.append(bench.whoisd.memory_mb("VmHWM"))
+            bench.database.settle()
+            floors.append(bench.sql_floor("update", "--sql", bench.database.cnf, "--database",
+                                          FLOOR_DATABASE, "--count", count)["rate"])
+    finally:
+        bench.database.resize_pool(bench.options.buffer_pool * 1.048576)
     return [
-        row(bench, "catchup", "NRTM catch-up, durable, %d uniformly spread updates" % len(texts),
+        row(bench, name, "NRTM catch-up, durable, %d uniformly spread updates; table %.0f MB, "
+            "buffer pool %.0f MB" % (count, table_mb, pool_mb),
             "%.0f updates/s" % median(rates), median(rates),
             "the statements bare %.0f updates/s" % median(floors),
             "%.0f %%" % (100 * median(rates) / median(floors)), "%.0f updates/s"),
-        row(bench, "peak-catchup", "high-water during the catch-up", "%.0f MB" % max(peak),
+        row(bench, "peak-" + name, "high-water during the catch-up", "%.0f MB" % max(peak),
             max(peak), form="%.0f MB"),
     ]
+
+
+def measure_catchup(bench):
+    return catchup_rows(bench, "catchup", 2) + catchup_rows(bench, "catchup-small", 0.5)
+
+
+def measure_readers(bench):
+    bench.ensure_running()
+    backlog = Backlog(bench)
+    query = "-s %s -r -M %s" % (rig.SOURCE, bench.work.facts["busiest_eight"])
+    readers = [freshness.SlowReader(bench.whoisd.port, query) for _ in range(SLOW_READERS)]
+    try:
+        for reader in readers:
+            reader.begun.wait(60)
+        note("catch-up beside slow readers")
+        bench.whoisd.memory_reset_peak()
+        backlog.play()
+        rss, peak = (bench.whoisd.memory_mb(field) for field in ("VmRSS", "VmHWM"))
+    finally:
+        for reader in readers:
+            reader.stop()
+    return [row(bench, "rss-readers", "resident memory after %d updates beside %d slow `-M` readers"
+                % (len(backlog.texts), SLOW_READERS), "%.0f MB (high-water %.0f MB)" % (rss, peak),
+                rss, form="%.0f MB")]
 
 
 class FloorServer:
@@ -274,32 +341,33 @@ class FloorServer:
         self.process.wait()
 
 
-def run_load(bench, port, pid, *options):
+def run_load(bench, port, pid, queries, *options):
     """@return The load generator's figures; a wrong answer ends the bench."""
     return rig.pairs_of(rig.run(bench.program("load"), "--pid", pid, "--seconds", MEASURED_S,
-                                *options, "127.0.0.1", port, bench.work.queries))
+                                *options, "127.0.0.1", port, queries))
 
 
-def against_floor(bench, what, whoisd_options, floor_options):
+def against_floor(bench, what, queries, one_shot=False):
     """whoisd, the floor, and the floor with answers as long as whoisd's, in turns.
 
     @return Three lists of figures.
     """
+    options = ["--one-shot"] if one_shot else []
     bench.ensure_running()
     ours, floor, same_size = [], [], []
-    floor_server = FloorServer(bench, FLOOR_BYTES, *floor_options)
+    floor_server = FloorServer(bench, FLOOR_BYTES, *options)
     same_size_server = None
     expect = ["--expect", FLOOR_LINE]
     try:
         for _ in bench.turns(what):
-            ours.append(run_load(bench, bench.whoisd.port, bench.whoisd.pid, *whoisd_options))
+            ours.append(run_load(bench, bench.whoisd.port, bench.whoisd.pid, queries, *options))
             if same_size_server is None:
                 mean = round(ours[0]["answer_bytes"])
-                same_size_server = FloorServer(bench, mean, *floor_options)
-            floor.append(run_load(bench, floor_server.port, floor_server.process.pid, *expect,
-                                  *whoisd_options))
+                same_size_server = FloorServer(bench, mean, *options)
+            floor.append(run_load(bench, floor_server.port, floor_server.process.pid, queries,
+                                  *expect, *options))
             same_size.append(run_load(bench, same_size_server.port, same_size_server.process.pid,
-                                      *expect, *whoisd_options))
+                                      queries, *expect, *options))
     finally:
         for server in (floor_server, same_size_server):
             if server is not None:
@@ -322,20 +390,97 @@ def query_rows(bench, name, what, ours, floor, same_size):
             "%.0f ns" % of(ours, "server_cpu_ns"), None, "%.0f ns" % of(floor, "server_cpu_ns"),
             "%.2f x" % (of(ours, "server_cpu_ns") / of(floor, "server_cpu_ns"))),
         row(bench, name + "-same", "... floor with answers of the same size (%.0f bytes)"
-            % of(ours, "answer_bytes"), "%.0f/s" % rate, None,
+            % of(ours, "answer_bytes"), "%.0f/s" % rate, same_ratio,
             "%.0f/s, %.0f ns" % (of(same_size, "rate"), of(same_size, "server_cpu_ns")),
-            "%.0f %%" % (100 * same_ratio)),
+            "%.0f %%" % (100 * same_ratio), "%.2f of the floor"),
     ]
 
 
 def measure_queries(bench):
     return query_rows(bench, "queries", "`-r` single objects, 64 persistent clients",
-                      *against_floor(bench, "queries", [], []))
+                      *against_floor(bench, "queries", bench.work.queries))
 
 
 def measure_oneshot(bench):
     return query_rows(bench, "oneshot", "`-r` single objects, one connection per query",
-                      *against_floor(bench, "one-shot", ["--one-shot"], ["--one-shot"]))
+                      *against_floor(bench, "one-shot", bench.work.queries, one_shot=True))
+
+
+def measure_contacts(bench):
+    return query_rows(bench, "contacts", "default queries with their contacts, 64 persistent "
+                      "clients", *against_floor(bench, "contacts", bench.work.default_queries()))
+
+
+def measure_bulk(bench):
+    bench.ensure_running()
+    query = "-s %s -r -M %s" % (rig.SOURCE, bench.work.facts["busiest_eight"])
+    _, _, answer_bytes = answers.time_answer(bench.whoisd.port, query)
+    floor_server = FloorServer(bench, answer_bytes, "--one-shot")
+    rates, floors, alone, others = [], [], [], []
+    try:
+        for _ in bench.turns("bulk"):
+            _, took, _ = answers.time_answer(bench.whoisd.port, query)
+            alone.append(answer_bytes / took / 1e6)
+            rate, load = answers.beside_clients(
+                bench.whoisd.port, query, bench.program("load"), bench.whoisd.pid,
+                bench.work.queries, MEASURED_S)
+            rates.append(rate / 1e6)
+            others.append(load["p99_us"] / 1000)
+            _, took, _ = answers.time_answer(floor_server.port, query)
+            floors.append(answer_bytes / took / 1e6)
+    finally:
+        floor_server.stop()
+    return [
+        row(bench, "bulk", "`-M` over a /8 (%d objects, %.0f MB) to one client" % (
+            bench.work.facts["busiest_eight_objects"], answer_bytes / 1e6),
+            "%.0f MB/s (%.0f MB/s beside 4 busy clients)" % (median(alone), median(rates)),
+            median(alone), "the same bytes through a socket %.0f MB/s" % median(floors),
+            "%.0f %%" % (100 * median(alone) / median(floors)), "%.0f MB/s"),
+        row(bench, "bulk-others", "... the other clients' 99th percentile meanwhile",
+            "%.2f ms" % median(others), median(others), form="%.0f ms"),
+    ]
+
+
+def measure_inverse(bench):
+    bench.ensure_running()
+    attribute, value, count = bench.work.facts["most_referenced"]
+    query = "-s %s -K -i %s %s" % (rig.SOURCE, attribute, value)
+    firsts, ends = [], []
+    for _ in bench.turns("inverse"):
+        first, end, _ = answers.time_answer(bench.whoisd.port, query)
+        firsts.append(1000 * first)
+        ends.append(end)
+    return [row(bench, "inverse", "first byte of `-K -i %s %s` (%d objects, sorted)"
+                % (attribute, value, count), "%.0f ms (all of it %.2f s)"
+                % (median(firsts), median(ends)), median(firsts), form="%.0f ms")]
+
+
+def measure_flat(bench):
+    """The same queries at smaller scales, each in a world of its own below the scratch directory."""
+    bench.ensure_running()
+    found = {}
+    for scale in [*(s for s in FLAT_SCALES if s < bench.options.scale), bench.options.scale]:
+        note("latency at %d objects" % scale)
+        if scale == bench.options.scale:
+            load = run_load(bench, bench.whoisd.port, bench.whoisd.pid, bench.work.queries)
+        else:
+            load = small_load(bench, scale)
+        found[scale] = load
+    latencies = [load["p50_us"] for load in found.values()]
+    return [row(bench, "flat", "latency at " + ", ".join(map(str, found)) + " objects",
+                ", ".join("%.0f us" % us for us in latencies), max(latencies) / min(latencies),
+                form="%.2f x")]
+
+
+def small_load(bench, scale):
+    options = argparse.Namespace(**{**vars(bench.options), "scale": scale, "updates": scale // 5,
+                                    "scratch": os.path.join(bench.directory, str(scale))})
+    small = Bench(options)
+    try:
+        small.ensure_running()
+        return run_load(small, small.whoisd.port, small.whoisd.pid, small.work.queries)
+    finally:
+        small.close()
 
 
 def measure_freshness(bench):
@@ -363,7 +508,12 @@ MEASUREMENTS = {
     "restart": measure_restart,
     "queries": measure_queries,
     "oneshot": measure_oneshot,
+    "contacts": measure_contacts,
+    "bulk": measure_bulk,
+    "inverse": measure_inverse,
+    "flat": measure_flat,
     "freshness": measure_freshness,
+    "readers": measure_readers,
     "catchup": measure_catchup,
 }
 
@@ -425,9 +575,9 @@ def options_parse():
     parser.add_argument("measurements", nargs="+", choices=[*MEASUREMENTS, "all"],
                         metavar="measurement", help="one or several, or all")
     parser.add_argument("--scale", type=int, default=1000000, help="objects (1000000)")
-    parser.add_argument("--seed", type=int, default=2, help="of the generated data (2)")
+    parser.add_argument("--seed", type=int, default=5, help="of the generated data (5)")
     parser.add_argument("--pairs", type=int, default=5, help="turns of whoisd and floor (5)")
-    parser.add_argument("--updates", type=int, help="in a catch-up (a fifth of the objects)")
+    parser.add_argument("--updates", type=int, help="in a catch-up (a fifth of the objects, at most %d)" % UPDATES_MOST)
     parser.add_argument("--fresh-updates", type=int, default=500, help="of a freshness run (500)")
     parser.add_argument("--buffer-pool", type=int, metavar="MB",
                         help="of the database (a quarter of the machine's memory)")
@@ -436,7 +586,7 @@ def options_parse():
     parser.add_argument("--generator", default=os.path.join(ROOT, "tests", "data", "rpslgen.py"))
     parser.add_argument("--write", action="store_true", help="put the table into doc/benchmarks.md")
     options = parser.parse_args()
-    options.updates = options.updates or options.scale // 5
+    options.updates = options.updates or min(options.scale // 5, UPDATES_MOST)
     options.buffer_pool = options.buffer_pool or memory_bytes() // 4 >> 20
     options.scratch = options.scratch or "/var/tmp/whoisd-bench-%d" % os.geteuid()
     if "all" in options.measurements:

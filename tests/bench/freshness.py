@@ -22,7 +22,7 @@ class SlowReader:
 
     def __init__(self, port, query):
         self.port, self.query = port, query
-        self.stopping = threading.Event()
+        self.begun, self.stopping = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self._read)
         self.thread.start()
 
@@ -33,6 +33,7 @@ class SlowReader:
             connection.connect(("127.0.0.1", self.port))
             connection.sendall(self.query.encode("ascii") + b"\n")
             while connection.recv(SLOW_READ_BYTES) and not self.stopping.is_set():
+                self.begun.set()
                 self.stopping.wait(SLOW_READ_PAUSE_S)
             connection.close()
 

@@ -72,6 +72,21 @@ class MariaDb:
         for database in databases:
             self.sql("DROP DATABASE IF EXISTS " + database)
 
+    def table_mb(self, database, table):
+        self.sql("ANALYZE TABLE %s.%s" % (database, table))
+        return float(self.sql("SELECT (data_length + index_length) / 1e6 FROM information_schema"
+                              ".tables WHERE table_schema = '%s' AND table_name = '%s'"
+                              % (database, table))[0][0])
+
+    def resize_pool(self, megabytes):
+        """Give the buffer pool another size while the server runs. @return Megabytes it got."""
+        self.sql("SET GLOBAL innodb_buffer_pool_size = %d" % (megabytes * 1e6))
+        wait_for("the buffer pool's new size", lambda: not self.sql(
+            "SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_resize_status'")[0][1]
+            or "ompleted" in self.sql(
+                "SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_resize_status'")[0][1], 600, 0.2)
+        return float(self.sql("SELECT @@innodb_buffer_pool_size")[0][0]) / 1e6
+
     def settle(self):
         """Have what earlier measurements left dirty written out: none pays for another."""
         hurry = {"innodb_max_dirty_pages_pct": "0", "innodb_io_capacity_max": "40000",

@@ -2,6 +2,7 @@
 
 Files made beside the dump (NAME is the dump's stem):
   NAME.queries  `query TAB a line its answer must hold`, one per line, for tests/bench/load
+  NAME.default  the same without -r, made when asked for
   NAME.updates  objects with a marker line that says which serial changed them; empty lines between
   NAME.json     what else the benches want to know of the dump
 """
@@ -19,6 +20,10 @@ MARKER = b"bench update 0000000000"
 LONGEST_ASKED = 65536   # The few huge test objects would decide the mean answer.
 
 FIRST_LINE = re.compile(rb"([a-z][a-z0-9-]*):( +)([!-~][ -~]*)$")
+CONTACT = b"DUMY-RIPE"     # Who stands for all persons in a mirrored dump.
+CONTACT_ATTRIBUTES = (b"admin-c", b"tech-c", b"zone-c")
+MANY = 500000           # An inverse query of at least so many objects, when there is one.
+
 SOURCE_LINE = re.compile(rb"^source:", re.M)
 NIC_HDL_LINE = re.compile(rb"^nic-hdl: {8}([!-~]+)$", re.M)
 
@@ -76,12 +81,12 @@ class Workload:
     def __init__(self, dump, source, queries, updates, seed=1):
         stem = re.sub(r"\.db\.gz$", "", dump)
         self.dump, self.queries, self.updates = dump, stem + ".queries", stem + ".updates"
-        self.facts_path = stem + ".json"
+        self.facts_path, self.default_path = stem + ".json", stem + ".default"
         wanted = {"source": source, "queries": queries, "updates": updates, "seed": seed}
         if os.path.exists(self.facts_path):
             with open(self.facts_path, encoding="ascii") as file:
                 self.facts = json.load(file)
-            if self.facts["wanted"] == wanted:
+            if self.facts["wanted"] == wanted and "most_referenced" in self.facts:
                 return
         print("drawing %d queries and %d updates" % (queries, updates), file=sys.stderr)
         self._draw(wanted)
@@ -93,8 +98,13 @@ class Workload:
         changed = set(draw.sample(range(count), min(count, wanted["updates"])))
         queries, updates = [], []
         prefixes, doubles, top_octets, text_bytes = set(), set(), {}, 0
+        contact_lines = {name: b"\n" + (name + b":").ljust(16) + CONTACT + b"\n"
+                         for name in CONTACT_ATTRIBUTES}
+        referenced = dict.fromkeys(CONTACT_ATTRIBUTES, 0)
         for number, text in enumerate(objects(self.dump)):
             text_bytes += len(text)
+            for name, line in contact_lines.items():
+                referenced[name] += line in text
             if text.startswith(b"inetnum:"):
                 octet = text[8:40].split(b".", 1)[0].strip()
                 top_octets[octet] = top_octets.get(octet, 0) + 1
@@ -115,9 +125,13 @@ class Workload:
             for text in updates:
                 file.write(text + b"\n\n")
         busiest = max(top_octets, key=top_octets.get).decode()
+        attribute = min(referenced, key=lambda name: (referenced[name] < MANY,
+                                                      abs(referenced[name] - MANY)))
         self.facts = {"wanted": wanted, "objects": count, "text_bytes": text_bytes,
                       "updates": len(updates), "busiest_eight": busiest + ".0.0.0/8",
-                      "busiest_eight_objects": top_octets[busiest.encode()]}
+                      "busiest_eight_objects": top_octets[busiest.encode()],
+                      "most_referenced": [attribute.decode(), CONTACT.decode(),
+                                          referenced[attribute]]}
         with open(self.facts_path, "w", encoding="ascii") as file:
             json.dump(self.facts, file)
 
@@ -125,6 +139,12 @@ class Workload:
         """@return (query, line) of an object that is certainly there."""
         with open(self.queries, encoding="latin-1") as file:
             return file.readline().rstrip("\n").split("\t")
+
+    def default_queries(self):
+        """@return A file of the same queries without -r."""
+        with open(self.queries, "rb") as queries, open(self.default_path, "wb") as file:
+            file.write(queries.read().replace(b" -r -T ", b" -T "))
+        return self.default_path
 
     def update_texts(self):
         """@return The changed objects, marker not filled in, each with its empty line behind it."""
