@@ -18,7 +18,8 @@ struct query_conf {
     struct conf_list bind;       /**< query.bind */
     int threads;                 /**< query.threads; 0: processors - 1, at least 1. */
     const char *main_source;     /**< whois.source */
-    const char *nonauth_source;  /**< whois.nonauth.source; "" when there is none. */
+    const char *nonauth_source;  /**< whois.nonauth.source; "" when there is none; NULL: the main
+                                    one's  with -NONAUTH. */
     struct conf_list additional; /**< whois.additional.sources */
     struct conf_list trusted;    /**< ipranges.trusted */
     int connections_per_address; /**< whois.limit.connectionsPerIp; <= 0: off. */

@@ -19,7 +19,7 @@ const struct conf_key query_conf_keys[] = {
     {"query.bind",                  conf_list,    AT(bind),                    "127.0.0.1,::1", "addresses to listen on; 0.0.0.0 and :: for all"},
     {"query.threads",               conf_int,     AT(threads),                 "0",             "query threads; 0: processors - 1, at least 1"},
     {"whois.source",                conf_text,    AT(main_source),             "",              "name of the main source"},
-    {"whois.nonauth.source",        conf_text,    AT(nonauth_source),          "",              "second name in the main source's database"},
+    {"whois.nonauth.source",        conf_text,    AT(nonauth_source),          NULL,            "second name in the main source's database; not given: the main source's with -NONAUTH; empty: none"},
     {"whois.additional.sources",    conf_list,    AT(additional),              "",              "sources searched besides the main one"},
     {"ipranges.trusted",            conf_list,    AT(trusted),                 "127.0.0.1,::1", "clients that may search by e-mail"},
     {"whois.limit.connectionsPerIp", conf_int,    AT(connections_per_address), "0",             "connections at a time from one address; 0: no limit"},
@@ -63,9 +63,9 @@ static size_t length(const char *text)
 
 static size_t strings_size(const struct query_conf *conf)
 {
-    size_t size = 2 * length(conf->main_source) + length(conf->nonauth_source) + sizeof("-GRS") +
-                  length(conf->enduser_maintainers) + length(conf->legacy_maintainers) +
-                  length(conf->alloc_maintainers);
+    size_t size = 3 * length(conf->main_source) + length(conf->nonauth_source) +
+                  sizeof("-NONAUTH") + sizeof("-GRS") + length(conf->enduser_maintainers) +
+                  length(conf->legacy_maintainers) + length(conf->alloc_maintainers);
 
     for (size_t i = 0; i < conf->additional.count; i++) {
         size += strlen(conf->additional.items[i]);
@@ -74,6 +74,18 @@ static size_t strings_size(const struct query_conf *conf)
 }
 
 /* --- parts --- */
+
+static struct str nonauth_name(struct settings *settings, const struct query_conf *conf)
+{
+    struct str name;
+
+    if (conf->nonauth_source != NULL || length(conf->main_source) == 0) {
+        return keep(settings, conf->nonauth_source, true);
+    }
+    name = keep(settings, conf->main_source, true);
+    name.len += keep(settings, "-NONAUTH", true).len;
+    return name;
+}
 
 static enum err take_sources(struct settings *settings, const struct query_conf *conf,
                              const struct query_source *sources, size_t count, struct why *why)
@@ -89,7 +101,7 @@ static enum err take_sources(struct settings *settings, const struct query_conf 
     settings->sources = sources;
     settings->source_count = count;
     settings->main_name = keep(settings, conf->main_source, true);
-    settings->nonauth_name = keep(settings, conf->nonauth_source, true);
+    settings->nonauth_name = nonauth_name(settings, conf);
     if (settings->main != NULL && settings->main_name.len == 0) {
         settings->main_name = str_from(settings->main->name);
     }
