@@ -81,6 +81,16 @@ CREATE TABLE IF NOT EXISTS nrtm_state (
     PRIMARY KEY (mirror)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4;
 
+-- A row for each checkpoint of the index: committed at its position, so that a database without the row is not the one
+-- that the checkpoint was taken of, or was restored to a state before it.
+CREATE TABLE IF NOT EXISTS nrtm_checkpoint (
+    id bigint unsigned NOT NULL,
+    mirror varchar(64) NOT NULL,
+    serial bigint NOT NULL,
+    time bigint NOT NULL,
+    PRIMARY KEY (id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4;
+
 -- What could not be parsed or stored, as received. operation as in `serials`; serial 0: from a dump.
 CREATE TABLE IF NOT EXISTS nrtm_quarantine (
     id bigint unsigned NOT NULL AUTO_INCREMENT,

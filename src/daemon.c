@@ -178,6 +178,9 @@ static enum err start_server(struct daemon *daemon, struct why *why)
         rc = mirror_start(daemon->mirror, why);
     }
     if (rc == ERR_OK) {
+        rc = storage_start_checkpoints(daemon->storage, why);
+    }
+    if (rc == ERR_OK) {
         rc = control_start(daemon->control, why);
     }
     return rc;
@@ -239,6 +242,7 @@ static void stop_server(struct daemon *daemon)
         query_server_stop(daemon->query, FINISH_ANSWERS_S);
     }
     mirror_stop(daemon->mirror);
+    storage_stop_checkpoints(daemon->storage);
     sql_limit_end(&limit);
     mirror_free(daemon->mirror);
     query_server_free(daemon->query);
@@ -398,6 +402,7 @@ int daemon_run_alone(const char *config_path, size_t count, char **words)
     }
     if (rc == ERR_OK) {
         exit_code = command_run(&daemon, count, words, &out);
+        storage_stop_checkpoints(daemon.storage);
     } else {
         fprintf(stderr, "whoisd: %s\n", why.text);
     }

@@ -2,7 +2,9 @@ noinst_LIBRARIES += libbase.a
 libbase_a_CFLAGS = $(AM_CFLAGS)
 libbase_a_SOURCES = \
     src/base/arena.c src/base/arena.h \
+    src/base/build.c src/base/build.h \
     src/base/clock.c src/base/clock.h \
+    src/base/crc.c src/base/crc.h \
     src/base/err.c src/base/err.h \
     src/base/fault.c src/base/fault.h \
     src/base/log.c src/base/log.h \

@@ -202,15 +202,17 @@ static void print_stale(struct answer *answer, struct buf *out)
     const struct settings *settings = settings_of(answer);
     const struct query_source *source = current_part(answer)->source;
     char text[sizeof("2026-01-01T00:00:00Z")];
-    int64_t since_ms;
+    int64_t since_ms = 0;
     struct tm when;
     time_t seconds;
 
-    if (settings->stale_since_ms == NULL) {
-        return;
+    if (answer->search.view.snap != NULL) {
+        since_ms = snapshot_position(answer->search.view.snap).stale_since_ms;
     }
-    since_ms = atomic_load_explicit(&settings->stale_since_ms[source - settings->sources],
-                                    memory_order_relaxed);
+    if (since_ms == 0 && settings->stale_since_ms != NULL) {
+        since_ms = atomic_load_explicit(&settings->stale_since_ms[source - settings->sources],
+                                        memory_order_relaxed);
+    }
     if (since_ms == 0) {
         return;
     }

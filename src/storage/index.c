@@ -17,6 +17,10 @@
 
 #include "base/log.h"
 
+/* Waiting for readers: an eighth of the index, but not for little. */
+#define GARBAGE_MIN_BYTES ((uint64_t)64 << 20)
+#define GARBAGE_SHARE     8
+
 /* --- life --- */
 
 struct index *index_new(const char *name)
@@ -170,7 +174,21 @@ uint64_t index_collect(struct index *index)
     return index_garbage_bytes(index);
 }
 
+uint64_t index_garbage_limit(const struct index *index)
+{
+    uint64_t share = (uint64_t)nodes_used(&index->nodes) * NODE_BYTES / GARBAGE_SHARE;
+
+    return share > GARBAGE_MIN_BYTES ? share : GARBAGE_MIN_BYTES;
+}
+
 /* --- reading the next version --- */
+
+uint64_t index_objects(const struct index *index)
+{
+    const struct snapshot *snap = index_newest(index);
+
+    return snap != NULL ? snap->trees[TREE_OBJECTS].count : 0;
+}
 
 enum err index_get(struct index *index, uint32_t id, struct arena *arena, struct index_object *out)
 {

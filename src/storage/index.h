@@ -16,6 +16,9 @@ void index_free(struct index *index); /* No reader may be attached. */
 /** What a published version says about its place; objects is filled by the index. */
 typedef struct snapshot_position index_position;
 
+/** Objects of the next version, or of the published one; under the writer lock. */
+uint64_t index_objects(const struct index *index);
+
 /* --- changes --- */
 void index_begin(struct index *index);
 /** Make the next version visible to readers at their next refresh (release store). */
@@ -90,6 +93,8 @@ enum err index_compact_step(struct index *index) MUST_CHECK;
 /** Free what no reader pins any more; cheap; done by every publish, and by a timer. @return Bytes
  * still pinned. */
 uint64_t index_collect(struct index *index);
+/** What waits for readers should stay below this; bytes. */
+uint64_t index_garbage_limit(const struct index *index);
 void index_memory(const struct index *index, struct index_memory *out); /* Under the writer lock. */
 /** Called after every publish, on the writer's thread, so that query loops can move their pins. */
 void index_on_publish(struct index *index, void (*hook)(void *context), void *context);

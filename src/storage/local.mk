@@ -14,6 +14,8 @@ libstorage_a_SOURCES += src/storage/version.h
 libstorage_a_SOURCES += src/storage/index.c src/storage/index.h
 libstorage_a_SOURCES += src/storage/bulk.c
 libstorage_a_SOURCES += src/storage/housekeeping.c
+libstorage_a_SOURCES += src/storage/checkpoint.c src/storage/checkpoint.h \
+    src/storage/checkpoint_read.c src/storage/checkpoint_format.h
 libstorage_a_SOURCES += src/storage/snapshot.c src/storage/snapshot.h
 libstorage_a_SOURCES += src/storage/reader.c
 libstorage_a_SOURCES += src/storage/ranges.c
@@ -21,7 +23,8 @@ libstorage_a_SOURCES += \
     src/storage/batch.c src/storage/history.c src/storage/history.h src/storage/jdbc.c \
     src/storage/load.c src/storage/load_parts.h src/storage/reload.c \
     src/storage/operators.c src/storage/position.c src/storage/rebuild.c \
-    src/storage/rows.c src/storage/source.c src/storage/source.h src/storage/source_parts.h \
+    src/storage/rows.c src/storage/source.c src/storage/source.h src/storage/source_checkpoint.c \
+    src/storage/source_parts.h \
     src/storage/sql.c src/storage/sql.h src/storage/tables.c
 
 # The tables' one truth is etc/schema.sql; the program carries a copy.

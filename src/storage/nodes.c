@@ -158,6 +158,14 @@ void nodes_release(struct nodes *nodes, struct number_list *retired)
     number_list_free(retired);
 }
 
+void nodes_restore(struct nodes *nodes, uint32_t count)
+{
+    assert(nodes->top == 1);
+    for (uint32_t i = 0; i < count; i++) {
+        number_list_add(&nodes->fresh, take_unused(nodes));
+    }
+}
+
 size_t nodes_used(const struct nodes *nodes)
 {
     return nodes->top - 1 - nodes->free.count - nodes->spare.count;

@@ -70,5 +70,8 @@ void nodes_publish(struct nodes *nodes, struct number_list *retired);
 void nodes_rollback(struct nodes *nodes);
 /** No reader sees these any more. Empties the list. */
 void nodes_release(struct nodes *nodes, struct number_list *retired);
+/** Numbers 1 to `count` come into use, for the caller to fill their nodes with what was written
+ * elsewhere. Only in a space that was never used. They belong to the batch. */
+void nodes_restore(struct nodes *nodes, uint32_t count);
 /** @return Nodes of the next version and of older ones that still have readers. */
 size_t nodes_used(const struct nodes *nodes);

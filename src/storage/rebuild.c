@@ -282,6 +282,7 @@ enum err source_rebuild(struct source *source, struct why *why)
     }
     objects = atomic_load(&rebuild.rows) - atomic_load(&rebuild.unusable);
     source_set_position(source, position_of(&found));
+    source_set_stale(source, 0);
     source_publish(source);
     source_set_objects(source, objects);
     source_set_state(source, objects == 0 ? SOURCE_EMPTY : SOURCE_READY);
@@ -394,6 +395,7 @@ enum err source_replay(struct source *source, struct position to, struct why *wh
         return rc;
     }
     source_set_position(source, to);
+    source_set_stale(source, 0);
     source_publish(source);
     source_add_objects(source, replay.created - replay.removed);
     return ERR_OK;

@@ -34,7 +34,9 @@ struct snapshot_position {
     int64_t serial; /**< max(serial_id) that it reflects; 0 without any. */
     int64_t hw;     /**< High-water serial. */
     uint64_t generation;
-    uint64_t objects; /**< Live objects. */
+    uint64_t objects;       /**< Live objects. */
+    int64_t stale_since_ms; /**< Wall clock: a checkpoint of then, without what the database has got
+                               since; 0: all that it had. */
 };
 struct snapshot_position snapshot_position(const struct snapshot *snap);
 uint64_t snapshot_class_count(const struct snapshot *snap, enum rpsl_class class);

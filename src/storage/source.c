@@ -22,21 +22,29 @@
 #define AT(field) offsetof(struct storage_conf, field)
 
 const struct conf_key storage_conf_keys[] = {
-    {"whois.db.master.url",         conf_text,  AT(master_url),         NULL,
-     "database of the main source: jdbc:mariadb://HOST[:PORT]/DATABASE[?localSocket=PATH]"                 },
-    {"whois.db.master.username",    conf_text,  AT(username),           "dbint",    "user of all databases"},
-    {"whois.db.master.password",    conf_text,  AT(password),           "",         "its password"         },
-    {"whois.db.slave.url",          conf_text,  AT(slave_url),          NULL,       "accepted, not used"   },
-    {"whois.db.slave.username",     conf_text,  AT(slave_username),     NULL,       "accepted, not used"   },
-    {"whois.db.slave.password",     conf_text,  AT(slave_password),     NULL,       "accepted, not used"   },
-    {"whois.db.grs.master.baseurl", conf_text,  AT(grs_base_url),       NULL,
-     "databases of the mirrors: _SOURCE is appended to the path"                                           },
-    {"whois.db.grs.slave.baseurl",  conf_text,  AT(slave_grs_base_url), NULL,       "accepted, not used"   },
-    {"mirror.db.name.check",        conf_bool,  AT(check_names),        "true",
-     "a mirror's database must be called ..._MIRROR_..._GRS, or contain \"test\""                          },
-    {"mirror.max.object.size",      conf_bytes, AT(object_max_bytes),   "20971520",
-     "largest object that is taken"                                                                        },
-    {NULL,                          NULL,       0,                      NULL,       NULL                   },
+    {"whois.db.master.url",         conf_text,    AT(master_url),          NULL,
+     "database of the main source: jdbc:mariadb://HOST[:PORT]/DATABASE[?localSocket=PATH]"                          },
+    {"whois.db.master.username",    conf_text,    AT(username),            "dbint",          "user of all databases"},
+    {"whois.db.master.password",    conf_text,    AT(password),            "",               "its password"         },
+    {"whois.db.slave.url",          conf_text,    AT(slave_url),           NULL,             "accepted, not used"   },
+    {"whois.db.slave.username",     conf_text,    AT(slave_username),      NULL,             "accepted, not used"   },
+    {"whois.db.slave.password",     conf_text,    AT(slave_password),      NULL,             "accepted, not used"   },
+    {"whois.db.grs.master.baseurl", conf_text,    AT(grs_base_url),        NULL,
+     "databases of the mirrors: _SOURCE is appended to the path"                                                    },
+    {"whois.db.grs.slave.baseurl",  conf_text,    AT(slave_grs_base_url),  NULL,             "accepted, not used"   },
+    {"mirror.db.name.check",        conf_bool,    AT(check_names),         "true",
+     "a mirror's database must be called ..._MIRROR_..._GRS, or contain \"test\""                                   },
+    {"mirror.max.object.size",      conf_bytes,   AT(object_max_bytes),    "20971520",
+     "largest object that is taken"                                                                                 },
+    {"checkpoint.enabled",          conf_bool,    AT(checkpoint_enabled),  "true",
+     "keep a copy of the index for the next start"                                                                  },
+    {"checkpoint.dir",              conf_text,    AT(checkpoint_dir),      "var/checkpoint",
+     "where; must be there and writable"                                                                            },
+    {"checkpoint.period",           conf_seconds, AT(checkpoint_period_s), "900",
+     "between two, when something changed; seconds"                                                                 },
+    {"checkpoint.stop.sec",         conf_seconds, AT(checkpoint_stop_s),   "5",
+     "a stop waits so long for a last one; 0: none"                                                                 },
+    {NULL,                          NULL,         0,                       NULL,             NULL                   },
 };
 
 static const char *copy_text(const char *text)
@@ -52,6 +60,7 @@ static void copy_conf(struct storage_conf *out, const struct storage_conf *conf)
     out->password = copy_text(conf->password);
     out->grs_base_url = copy_text(conf->grs_base_url);
     out->var_dir = copy_text(conf->var_dir);
+    out->checkpoint_dir = copy_text(conf->checkpoint_dir);
     out->slave_url = out->slave_username = out->slave_password = out->slave_grs_base_url = NULL;
 }
 
@@ -67,6 +76,8 @@ struct storage *storage_new(const struct storage_conf *conf, const struct clock 
     storage->clock = clock;
     pthread_mutex_init(&storage->lock, NULL);
     sql_group_init(&storage->connections);
+    pthread_cond_init(&storage->stopping, NULL);
+    storage->has_build_id = build_id(storage->build);
     return storage;
 }
 
@@ -78,6 +89,8 @@ static void source_free(struct source *source)
     pthread_mutex_destroy(&source->writer_mutex);
     pthread_cond_destroy(&source->writer_gone);
     pthread_mutex_destroy(&source->status_mutex);
+    pthread_mutex_destroy(&source->checkpoint.mutex);
+    pthread_cond_destroy(&source->checkpoint.copied);
     free(source);
 }
 
@@ -95,6 +108,8 @@ void storage_free(struct storage *storage)
     free((char *)storage->conf.password);
     free((char *)storage->conf.grs_base_url);
     free((char *)storage->conf.var_dir);
+    free((char *)storage->conf.checkpoint_dir);
+    pthread_cond_destroy(&storage->stopping);
     pthread_mutex_destroy(&storage->lock);
     sql_group_fini(&storage->connections);
     free(storage);
@@ -219,6 +234,8 @@ struct source *storage_add(struct storage *storage, enum source_kind kind, const
     pthread_cond_init(&source->writer_gone, NULL);
     pthread_mutex_init(&source->status_mutex, NULL);
     idle_readers_init(&source->idle_readers);
+    pthread_mutex_init(&source->checkpoint.mutex, NULL);
+    pthread_cond_init(&source->checkpoint.copied, NULL);
     storage->sources[storage->source_count++] = source;
     return source;
 }
@@ -427,12 +444,21 @@ void source_set_position(struct source *source, struct position position)
     pthread_mutex_unlock(&source->status_mutex);
 }
 
+void source_set_stale(struct source *source, int64_t since_ms)
+{
+    source->stale_since_ms = since_ms;
+    pthread_mutex_lock(&source->status_mutex);
+    source->status.stale_since_ms = since_ms;
+    pthread_mutex_unlock(&source->status_mutex);
+}
+
 void source_publish(struct source *source)
 {
     index_publish(source->index, (index_position){
                                      .serial = source->position.applied,
                                      .hw = source->position.hw,
                                      .generation = source->position.generation,
+                                     .stale_since_ms = source->stale_since_ms,
                                  });
 }
 
@@ -519,7 +545,11 @@ static enum err open_locked(struct source *source, struct why *why)
         rc = count_quarantined(source, why);
     }
     if (rc == ERR_OK) {
-        rc = source_rebuild(source, why);
+        rc = source_restore(source, why);
+        rc = rc == ERR_NOT_FOUND ? source_rebuild(source, why) : rc;
+    }
+    if (rc == ERR_SQL_LOST) {
+        source_serve_stale(source);
     }
     if (rc != ERR_OK) {
         source_set_state(source, rc == ERR_SQL_LOST ? SOURCE_CLOSED : SOURCE_FAILED);

@@ -26,6 +26,10 @@ struct storage_conf {
     bool check_names; /**< mirror.db.name.check: a mirror's database must be called like one. */
     int64_t object_max_bytes; /**< mirror.max.object.size */
     const char *var_dir;      /**< For the disk check; set by main, no option. NULL: not checked. */
+    bool checkpoint_enabled;
+    const char *checkpoint_dir;
+    int checkpoint_period_s; /**< Between two, when something changed. */
+    int checkpoint_stop_s;   /**< For the last, at a stop; 0: none is written then. */
 };
 extern const struct conf_key storage_conf_keys[];
 
@@ -70,7 +74,7 @@ enum source_kind source_kind(const struct source *source);
 struct index *source_index(const struct source *source);
 
 enum source_state {
-    SOURCE_CLOSED,  /**< Database not reached yet. */
+    SOURCE_CLOSED,  /**< Database not reached yet; objects from a checkpoint are served. */
     SOURCE_OPENING, /**< Index being rebuilt from `last`. */
     SOURCE_EMPTY,   /**< Open, never loaded (or nothing in it). */
     SOURCE_LOADING, /**< First load running: answers "is being loaded (43%)". */
@@ -83,6 +87,8 @@ struct source_status {
     bool read_only;     /**< Written by the reference server, not adopted yet. */
     bool database_down; /**< Last SQL attempt lost the connection. */
     int64_t serial, hw;
+    int64_t stale_since_ms; /**< Wall clock: the database has not been reached, the index is a
+                               checkpoint of then; 0: it is in step. */
     uint64_t objects, quarantined;
     int64_t last_commit_ms; /**< Wall clock; 0 = never in this run. */
     char error[300];        /**< Last failure, "" when fine. */
@@ -93,8 +99,9 @@ void source_get_status(struct source *source,
 /**
  * Connect, create database and tables on demand, run the start-up checks (privileges,
  * max_allowed_packet, innodb_flush_log_at_trx_commit, buffer pool, disk), undo an unfinished load,
- * rebuild the index from `last` over two connections, publish. Again after ERR_SQL_LOST is fine; an
- * open source returns ERR_OK at once.
+ * read the index from its checkpoint and replay what was committed since, or rebuild it from `last`
+ * over two connections, publish. With the server unreachable a good checkpoint is published, marked
+ * stale. Again after ERR_SQL_LOST is fine; an open source returns ERR_OK at once.
  * @return ERR_OK; ERR_SQL_LOST (server unreachable: retry later); ERR_DENIED (why has the GRANT to
  * run); others.
  */
@@ -195,6 +202,20 @@ void load_keep_raw(struct load *load, struct str raw, const char *reason);
  * publication. */
 enum err load_finish(struct load *load, struct load_report *report, struct why *why) MUST_CHECK;
 void load_abort(struct load *load); /* NULL is fine. */
+
+/* --- checkpoints: the index in a file, for the next start (storage/checkpoint.h) --- */
+/** Start the thread that writes them: of each source soon after a load, a rebuild or whatever makes
+ * the last one useless, and once in a period when something changed. */
+enum err storage_start_checkpoints(struct storage *storage, struct why *why) MUST_CHECK;
+/** End that thread, if there is one, and write what changed since; together checkpoint.stop.sec at
+ * most. Then nothing may be written to the sources. NULL is fine. */
+void storage_stop_checkpoints(struct storage *storage);
+/**
+ * Write a checkpoint now. @param is_synced  Wait until it is on disk.
+ * @return ERR_OK; ERR_BUSY (being loaded, or the database is not in step); ERR_NOT_FOUND (no row in
+ * `serials`); ERR_STOPPED (checkpoint.stop.sec); ERR_IO; errors of SQL.
+ */
+enum err source_write_checkpoint(struct source *source, bool is_synced, struct why *why) MUST_CHECK;
 
 /* --- operators --- */
 /** Move the position to serial, deleting or renumbering rows above it, in one transaction. */

@@ -1,12 +1,14 @@
 /*
- * What source.c, position.c, operators.c, tables.c, rebuild.c, rows.c, batch.c, load.c, reload.c and
- * history.c share: the inside of a source, its writer lock, and the few statements that more than one of them
- * runs. Nobody else includes this.
+ * What source.c, position.c, operators.c, tables.c, rebuild.c, rows.c, batch.c, load.c, reload.c,
+ * history.c and source_checkpoint.c share: the inside of a source, its writer lock, and the few
+ * statements that more than one of them runs. Nobody else includes this.
  */
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
+#include "storage/checkpoint.h"
 #include "storage/source.h"
 #include "storage/sql.h"
 
@@ -24,6 +26,13 @@ struct storage {
     struct sql_group connections;
     pthread_mutex_t lock;      /* Guards what follows. */
     bool server_was_described; /* The server's settings are logged once. */
+
+    /* source_checkpoint.c's. */
+    uint8_t build[BUILD_ID_BYTES];
+    bool has_build_id, has_checkpoint_thread;
+    pthread_t checkpoint_thread;
+    pthread_cond_t stopping;    /* With lock. */
+    _Atomic int64_t stop_at_us; /* 0: not stopping; else what is being written ends until then. */
 };
 
 enum writer { WRITER_NONE, WRITER_SHORT, WRITER_BATCH, WRITER_LOAD };
@@ -64,7 +73,9 @@ struct source {
     bool must_rebuild;
     enum err compaction_failure; /* The last one, while it lasts. */
     struct position position;
-    size_t missing; /* Deletions of unknown keys since that was logged. */
+    int64_t stale_since_ms; /* The index is a checkpoint of then, and the database has not been
+                               reached; 0: it is in step. */
+    size_t missing;         /* Deletions of unknown keys since that was logged. */
     int64_t missing_logged_ms;
 
     /* Under status_mutex; never held across SQL. */
@@ -77,6 +88,17 @@ struct source {
     } note; /* Waits for the next one who has the writer lock. */
 
     struct idle_readers idle_readers;
+
+    /* source_checkpoint.c's. */
+    struct {
+        struct checkpoint_origin held; /* In the file; id 0: none. This and the next two under
+                                          status_mutex. */
+        int64_t held_ms, retry_ms;     /* Monotonic: taken or read; not before. */
+        int64_t took_us;               /* The last one; of whoever writes them. */
+        pthread_mutex_t mutex;
+        pthread_cond_t copied;
+        struct checkpoint *running; /* Under mutex: holds a pin; NULL: none does. */
+    } checkpoint;
 };
 
 /* --- source.c: lock, status, connection --- */
@@ -101,6 +123,8 @@ void source_add_objects(struct source *source, int64_t more);
 enum err source_sql_done(struct source *source, enum err rc, const struct why *why);
 /** Adopt a position, in memory and for readers of the status. */
 void source_set_position(struct source *source, struct position position);
+/** Say since when the index lacks what the database holds; 0: it is in step. */
+void source_set_stale(struct source *source, int64_t since_ms);
 /** Publish the index's next version at the source's position. */
 void source_publish(struct source *source);
 /** One step of text compaction when it is worth it, as a version of its own. */
@@ -154,6 +178,19 @@ enum err source_rebuild(struct source *source, struct why *why) MUST_CHECK;
 /** Read again what `serials` names between the source's position and a new one, adopt that, and
  * publish. */
 enum err source_replay(struct source *source, struct position to, struct why *why) MUST_CHECK;
+
+/* --- source_checkpoint.c --- */
+/**
+ * The index from its checkpoint, and what the database committed since.
+ * @return ERR_OK: published, in step; ERR_NOT_FOUND: there is none, or none that may be used, which
+ * was said: source_rebuild(); errors of SQL.
+ */
+enum err source_restore(struct source *source, struct why *why) MUST_CHECK;
+/** The database is not reached: publish the checkpoint as it is, if there is a good one. */
+void source_serve_stale(struct source *source);
+/** Under the writer lock: wait for a checkpoint being copied when it keeps too much from being
+ * freed. */
+void source_await_copy(struct source *source);
 
 /* --- tables.c: database, tables, checks --- */
 /** Create what is missing, test privileges, look at the server's settings; fills read_only. */

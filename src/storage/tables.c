@@ -310,10 +310,10 @@ static enum err create_tables(struct source *source, struct why *why)
     enum err rc =
         count_tables(source,
                      "'last', 'history', 'serials', 'update_lock', 'version', 'nrtm_state', "
-                     "'nrtm_quarantine'",
+                     "'nrtm_quarantine', 'nrtm_checkpoint'",
                      &present, why);
 
-    if (rc == ERR_OK && present == 7) {
+    if (rc == ERR_OK && present == 8) {
         rc = sql_select_number(source->sql, &seeded, why,
                                "SELECT (SELECT COUNT(*) FROM update_lock) > 0 AND "
                                "(SELECT COUNT(*) FROM version) > 0");

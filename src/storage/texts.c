@@ -40,7 +40,8 @@ struct text_dict {
     ZSTD_CDict *compress;
     ZSTD_DDict *decompress;
     uint32_t number;
-    uint32_t users; /* Segments, and the texts for which it is current; under the mutex. */
+    uint32_t users;     /* Segments, and the texts for which it is current; under the mutex. */
+    struct str content; /* What zstd trained. */
 };
 
 static void dict_release(struct text_dict *dict)
@@ -50,7 +51,39 @@ static void dict_release(struct text_dict *dict)
     }
     ZSTD_freeCDict(dict->compress);
     ZSTD_freeDDict(dict->decompress);
+    free((char *)dict->content.at);
     free(dict);
+}
+
+/** @return A dictionary with one user; NULL when zstd does not take it. */
+static struct text_dict *dict_new(uint32_t number, struct str content)
+{
+    struct text_dict *dict = calloc(1, sizeof(*dict));
+    char *copy = malloc(content.len > 0 ? content.len : 1);
+
+    if (dict == NULL || copy == NULL) {
+        abort();
+    }
+    memcpy(copy, content.at, content.len);
+    dict->number = number;
+    dict->users = 1;
+    dict->content = (struct str){copy, content.len};
+    dict->compress = ZSTD_createCDict(copy, content.len, COMPRESSION_LEVEL);
+    dict->decompress = ZSTD_createDDict(copy, content.len);
+    if (dict->compress == NULL || dict->decompress == NULL) {
+        dict_release(dict);
+        return NULL;
+    }
+    return dict;
+}
+
+/** Use a dictionary for new segments; takes it. */
+static void set_dict(struct texts *texts, struct text_dict *dict)
+{
+    pthread_mutex_lock(&texts->mutex);
+    dict_release(texts->dict);
+    texts->dict = dict;
+    pthread_mutex_unlock(&texts->mutex);
 }
 
 bool texts_train(struct texts *texts, const struct str *samples, size_t count)
@@ -70,21 +103,11 @@ bool texts_train(struct texts *texts, const struct str *samples, size_t count)
     }
     size = ZDICT_trainFromBuffer(bytes, DICT_BYTES, joined.at, sizes, (unsigned)count);
     if (!ZDICT_isError(size)) {
-        dict = calloc(1, sizeof(*dict));
+        dict = dict_new(++texts->dict_count, (struct str){bytes, size});
         if (dict == NULL) {
             abort();
         }
-        dict->compress = ZSTD_createCDict(bytes, size, COMPRESSION_LEVEL);
-        dict->decompress = ZSTD_createDDict(bytes, size);
-        if (dict->compress == NULL || dict->decompress == NULL) {
-            abort();
-        }
-        dict->number = ++texts->dict_count;
-        dict->users = 1;
-        pthread_mutex_lock(&texts->mutex);
-        dict_release(texts->dict);
-        texts->dict = dict;
-        pthread_mutex_unlock(&texts->mutex);
+        set_dict(texts, dict);
     }
     buf_free(&joined);
     free(sizes);
@@ -132,11 +155,9 @@ void texts_fini(struct texts *texts)
     pthread_mutex_destroy(&texts->mutex);
 }
 
-/** @return A new segment's number, 0 when there are no more. Any thread. */
-static uint32_t segment_new(struct texts *texts, size_t cap, struct text_dict *dict)
+static struct segment *segment_map(size_t cap)
 {
     struct segment *segment = calloc(1, sizeof(*segment));
-    uint32_t number = 0;
 
     if (segment == NULL) {
         abort();
@@ -147,6 +168,27 @@ static uint32_t segment_new(struct texts *texts, size_t cap, struct text_dict *d
         log_error(LOG_STORAGE, "no memory for %zu more bytes of object texts", cap);
         abort();
     }
+    return segment;
+}
+
+/** File a segment under a number; under the mutex. */
+static void segment_put(struct texts *texts, uint32_t number, struct segment *segment,
+                        struct text_dict *dict)
+{
+    texts->segments[number] = segment;
+    number_list_add(&texts->fresh, number);
+    segment->dict = dict;
+    if (dict != NULL) {
+        dict->users++;
+    }
+}
+
+/** @return A new segment's number, 0 when there are no more. Any thread. */
+static uint32_t segment_new(struct texts *texts, size_t cap, struct text_dict *dict)
+{
+    struct segment *segment = segment_map(cap);
+    uint32_t number = 0;
+
     pthread_mutex_lock(&texts->mutex);
     if (texts->free.count > 0) {
         number = texts->free.at[--texts->free.count];
@@ -154,12 +196,7 @@ static uint32_t segment_new(struct texts *texts, size_t cap, struct text_dict *d
         number = texts->top++;
     }
     if (number != 0) {
-        texts->segments[number] = segment;
-        number_list_add(&texts->fresh, number);
-        segment->dict = dict;
-        if (dict != NULL) {
-            dict->users++;
-        }
+        segment_put(texts, number, segment, dict);
     }
     pthread_mutex_unlock(&texts->mutex);
     if (number == 0) {
@@ -481,6 +518,179 @@ void texts_release(struct texts *texts, struct number_list *retired)
         segment_free(texts, retired->at[i]);
     }
     number_list_free(retired);
+}
+
+/* --- a copy elsewhere --- */
+
+/** Add a dictionary to a description unless it is there. */
+static bool describe_dict(const struct text_dict *dict, struct arena *arena,
+                          struct texts_image *out)
+{
+    for (size_t i = 0; i < out->dict_count; i++) {
+        if (out->dicts[i].number == dict->number) {
+            return true;
+        }
+    }
+    out->dicts[out->dict_count] =
+        (struct dict_image){dict->number, arena_strdup(arena, dict->content)};
+    return out->dicts[out->dict_count++].content.at != NULL;
+}
+
+enum err texts_describe(const struct texts *texts, const struct text_writer *writer,
+                        struct arena *arena, struct texts_image *out)
+{
+    *out = (struct texts_image){
+        .segments = arena_calloc(arena, texts->top, sizeof(out->segments[0])),
+        .dicts = arena_calloc(arena, texts->top + 1, sizeof(out->dicts[0])),
+        .open = writer->open,
+        .current_dict = texts->dict != NULL ? texts->dict->number : 0,
+    };
+    if (out->segments == NULL || out->dicts == NULL ||
+        (texts->dict != NULL && !describe_dict(texts->dict, arena, out))) {
+        return ERR_LIMIT;
+    }
+    for (uint32_t i = 1; i < texts->top; i++) {
+        const struct segment *segment = texts->segments[i];
+
+        if (segment == NULL || segment->retired) {
+            continue;
+        }
+        if (segment->dict != NULL && !describe_dict(segment->dict, arena, out)) {
+            return ERR_LIMIT;
+        }
+        out->segments[out->segment_count++] = (struct segment_image){
+            .number = i,
+            .dict = segment->dict != NULL ? segment->dict->number : 0,
+            .at = segment->at,
+            .used = segment->used,
+            .live = segment->live,
+            .last_id = segment->last_id,
+        };
+    }
+    return ERR_OK;
+}
+
+static bool is_good_segment(const struct texts *texts, const struct texts_image *image,
+                            const struct segment_image *segment)
+{
+    size_t most = segment->number == image->open ? TEXT_SEGMENT_BYTES
+                                                 : (size_t)TEXT_MAX_BYTES + TEXT_SEGMENT_BYTES;
+
+    return segment->number > 0 && segment->number < TEXT_SEGMENTS_MAX &&
+           texts->segments[segment->number] == NULL && segment->used > 0 && segment->used <= most &&
+           segment->live <= segment->used;
+}
+
+/** The dictionaries of an image, made; each has one user until restore_end(). */
+struct restored_dicts {
+    struct text_dict **at;
+    size_t count;
+};
+
+static struct text_dict *find_dict(const struct restored_dicts *dicts, uint32_t number)
+{
+    for (size_t i = 0; i < dicts->count; i++) {
+        if (dicts->at[i]->number == number) {
+            return dicts->at[i];
+        }
+    }
+    return NULL;
+}
+
+static enum err restore_dicts(struct texts *texts, const struct texts_image *image,
+                              struct restored_dicts *dicts)
+{
+    dicts->at = calloc(image->dict_count + 1, sizeof(struct text_dict *));
+    if (dicts->at == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < image->dict_count; i++) {
+        const struct dict_image *described = &image->dicts[i];
+        struct text_dict *dict = NULL;
+
+        if (described->number > 0 && described->number < UINT32_MAX &&
+            find_dict(dicts, described->number) == NULL) {
+            dict = dict_new(described->number, described->content);
+        }
+        if (dict == NULL) {
+            return ERR_CORRUPT;
+        }
+        dicts->at[dicts->count++] = dict;
+        if (dict->number > texts->dict_count) {
+            texts->dict_count = dict->number;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err restore_segments(struct texts *texts, const struct texts_image *image,
+                                 const struct restored_dicts *dicts)
+{
+    for (size_t i = 0; i < image->segment_count; i++) {
+        const struct segment_image *described = &image->segments[i];
+        struct text_dict *dict = find_dict(dicts, described->dict);
+        struct segment *segment;
+
+        if (!is_good_segment(texts, image, described) || (dict == NULL && described->dict != 0)) {
+            return ERR_CORRUPT;
+        }
+        /* Only the open one grows. */
+        segment = segment_map(described->number == image->open ? TEXT_SEGMENT_BYTES
+                                                               : (size_t)described->used);
+        segment->used = described->used;
+        segment->live = described->live;
+        segment->last_id = described->last_id;
+        segment_put(texts, described->number, segment, dict);
+        if (described->number >= texts->top) {
+            texts->top = described->number + 1;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err texts_restore(struct texts *texts, struct text_writer *writer,
+                       const struct texts_image *image)
+{
+    struct restored_dicts dicts = {0};
+    struct text_dict *current;
+    enum err rc;
+
+    assert(texts->top == 1);
+    rc = restore_dicts(texts, image, &dicts);
+    if (rc == ERR_OK) {
+        rc = restore_segments(texts, image, &dicts);
+    }
+    current = find_dict(&dicts, image->current_dict);
+    if (rc == ERR_OK &&
+        ((current == NULL && image->current_dict != 0) || image->open >= texts->top ||
+         (image->open != 0 && texts->segments[image->open] == NULL))) {
+        rc = ERR_CORRUPT;
+    }
+    for (uint32_t i = 1; i < texts->top; i++) {
+        if (texts->segments[i] == NULL) {
+            number_list_add(&texts->free, i);
+        }
+    }
+    if (rc == ERR_OK) {
+        writer->open = image->open;
+        if (current != NULL) {
+            current->users++;
+            set_dict(texts, current);
+        }
+    }
+    for (size_t i = 0; i < dicts.count; i++) {
+        dict_release(dicts.at[i]);
+    }
+    free(dicts.at);
+    return rc;
+}
+
+bool texts_have(const struct texts *texts, text_ref ref)
+{
+    const uint64_t number = ref >> OFFSET_BITS;
+
+    return number < texts->top && texts->segments[number] != NULL &&
+           (ref & OFFSET_MASK) < texts->segments[number]->used;
 }
 
 /* --- compaction --- */

@@ -109,6 +109,40 @@ void texts_publish(struct texts *texts, const struct text_writer *writer,
 void texts_rollback(struct texts *texts, struct text_writer *writer, struct texts_mark mark);
 void texts_release(struct texts *texts, struct number_list *retired);
 
+/* --- a copy elsewhere --- */
+/** What is to be known of the texts beside their bytes. */
+struct texts_image {
+    struct segment_image {
+        uint32_t number;
+        uint32_t dict;     /**< Number of its dictionary; 0: none. */
+        const uint8_t *at; /**< Its bytes; of a described segment only. */
+        uint64_t used, live;
+        uint32_t last_id;
+    } * segments;
+    size_t segment_count;
+    struct dict_image {
+        uint32_t number;
+        struct str content; /**< In the arena. */
+    } * dicts;
+    size_t dict_count;
+    uint32_t open;         /**< The segment being filled, 0: none. */
+    uint32_t current_dict; /**< For new segments, 0: none. */
+};
+/** Describe the texts between two batches. What is described stays as it is while the version is
+ * pinned. @return ERR_OK, ERR_LIMIT (arena). */
+enum err texts_describe(const struct texts *texts, const struct text_writer *writer,
+                        struct arena *arena, struct texts_image *out) MUST_CHECK;
+/**
+ * Make dictionaries and segments as described, for the caller to fill in the segments' bytes. Only
+ * in texts that were never used. They belong to the batch.
+ * @return ERR_OK; ERR_CORRUPT when the description cannot be right.
+ */
+enum err texts_restore(struct texts *texts, struct text_writer *writer,
+                       const struct texts_image *image) MUST_CHECK;
+
+/** Whether a reference points into a segment. */
+bool texts_have(const struct texts *texts, text_ref ref);
+
 /* --- compaction --- */
 struct texts_usage {
     uint64_t used, live;   /**< Bytes in all segments that are not retired. */

@@ -568,6 +568,101 @@ struct tree tree_builder_finish(struct tree_builder *builder)
     return tree;
 }
 
+/* --- a copy elsewhere --- */
+
+struct copy {
+    struct tree_view view;
+    uint32_t *next;
+    tree_emit_fn *emit;
+    void *context;
+};
+
+static bool copy_below(struct copy *copy, uint32_t number, uint32_t *out)
+{
+    const struct tree_shape *shape = copy->view.shape;
+    struct node node = *visit(copy->view.nodes, number);
+    unsigned used = node.count * entry_size(shape, &node);
+
+    for (unsigned i = 0; node.level > 0 && i < node.count; i++) {
+        uint32_t child;
+
+        if (!copy_below(copy, child_at(shape, &node, i), &child)) {
+            return false;
+        }
+        store32(entry_write(shape, &node, i) + shape->key_size, child);
+    }
+    memset(node.payload + used, 0, sizeof(node.payload) - used);
+    node.born = 0;
+    *out = (*copy->next)++;
+    return copy->emit(copy->context, &node);
+}
+
+bool tree_copy(struct tree_view view, uint32_t *next, uint32_t *root, tree_emit_fn *emit,
+               void *context)
+{
+    struct copy copy = {view, next, emit, context};
+
+    *root = 0;
+    return view.tree->root == 0 || copy_below(&copy, view.tree->root, root);
+}
+
+#define ENTRIES_MAX (NODE_PAYLOAD / 8) /* Of the smallest, a key of 4 bytes and a child. */
+
+/** Subtrees without a parent yet, in the order they came: levels never rise on the way. */
+struct orphans {
+    uint32_t numbers[TREE_DEPTH_MAX * ENTRIES_MAX];
+    uint8_t levels[TREE_DEPTH_MAX * ENTRIES_MAX];
+    unsigned count;
+};
+
+/** The last orphans become the children of a node. @return false when they are not its own. */
+static bool adopt(struct tree_view view, const struct node *node, struct orphans *orphans)
+{
+    unsigned first;
+
+    if (node->count > orphans->count) {
+        return false;
+    }
+    first = orphans->count - node->count;
+    for (unsigned i = 0; i < node->count; i++) {
+        if (orphans->numbers[first + i] != child_at(view.shape, node, i) ||
+            orphans->levels[first + i] + 1 != node->level) {
+            return false;
+        }
+    }
+    orphans->count = first;
+    return true;
+}
+
+bool tree_is_copy(struct tree_view view, uint32_t first)
+{
+    struct orphans orphans = {.count = 0};
+    uint64_t records = 0;
+
+    if (view.tree->root == 0) {
+        return view.tree->count == 0;
+    }
+    for (uint32_t number = first; number <= view.tree->root; number++) {
+        const struct node *node = nodes_at(view.nodes, number);
+
+        if (node->level >= TREE_DEPTH_MAX || node->count == 0 ||
+            node->count > capacity(view.shape, node)) {
+            return false;
+        }
+        if (node->level == 0) {
+            records += node->count;
+        } else if (!adopt(view, node, &orphans)) {
+            return false;
+        }
+        if (orphans.count == TREE_DEPTH_MAX * ENTRIES_MAX) {
+            return false;
+        }
+        orphans.numbers[orphans.count] = number;
+        orphans.levels[orphans.count++] = node->level;
+    }
+    return orphans.count == 1 && records == view.tree->count;
+}
+
 /* --- checking --- */
 
 static uint64_t count_below(struct tree_view view, uint32_t number)

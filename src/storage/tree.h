@@ -82,6 +82,25 @@ void tree_builder_init(struct tree_builder *builder, struct nodes *nodes,
 void tree_builder_add(struct tree_builder *builder, const uint8_t *record);
 struct tree tree_builder_finish(struct tree_builder *builder);
 
+/* --- a copy elsewhere --- */
+/** Takes a node of a copy. @return false to end it. */
+typedef bool tree_emit_fn(void *context, const struct node *node);
+/**
+ * Hand out a copy of a tree, node by node: children before their parents, numbered one after the
+ * other, born in no version. The version must be pinned.
+ * @param next  Number of the next node; moved behind those that were handed out.
+ * @param root  Becomes the root's number, 0 for an empty tree.
+ * @return Whether the copy is complete.
+ */
+bool tree_copy(struct tree_view view, uint32_t *next, uint32_t *root, tree_emit_fn *emit,
+               void *context);
+/**
+ * Whether the nodes from `first` up to the root are a tree as tree_copy() makes one: each but the
+ * root is the child of one parent, on the right level; counts are right. Every walk then ends and
+ * stays inside. Neither order nor minima are looked at.
+ */
+bool tree_is_copy(struct tree_view view, uint32_t first);
+
 /* --- checking --- */
 uint64_t tree_node_count(struct tree_view view);
 /** Count nodes and verify order, separators, minima and the count. @return NULL when sound, else

@@ -6,13 +6,14 @@ Once straight through, once with the server killed at each named fault point of 
 random moments inside a batch. Nothing may be lost and nothing applied twice.
 """
 
+import os
 import random
 import signal
 import threading
 import time
 
 import harness
-from harness import DATABASE, FINAL, IS_LONG, LAST, SERIAL, blocks, equal
+from harness import DATABASE, FINAL, IS_LONG, LAST, SERIAL, blocks, equal, long_only
 from oracle import INVERSE, RANGED, Object, Registry, normal_text, printed_text, search_range
 
 FAULT_POINTS = ["batch-begin", "batch-lock", "batch-position", "batch-history", "batch-serials-old",
@@ -156,7 +157,26 @@ def test_straight_through(lab):
     compare_all(lab)
     equal(upstream.accepts, 1, "connections to the upstream")
     lab.stop()
-    lab.start()  # And the same from an index rebuilt from the database.
+    lab.start()  # And the same from the checkpoint that the stop left.
+    lab.wait_for_log("RIPE-GRS: index read from checkpoint objects=.* replayed=0 ")
+    compare_all(lab)
+    lab.stop()
+
+
+@long_only
+def test_checkpoint_of_the_beginning(lab):
+    """Everything since the load is replayed: the server is killed before it writes another one."""
+    lab.options["checkpoint.stop.sec"] = 0
+    lab.load()
+    lab.start()
+    lab.wait_for_log("RIPE-GRS: checkpoint written")
+    lab.upstream()
+    lab.stop()
+    lab.start()
+    lab.wait_for_serial(LAST)
+    lab.kill()
+    lab.start()
+    lab.wait_for_log("RIPE-GRS: index read from checkpoint objects=.* replayed=%d " % (LAST - SERIAL))
     compare_all(lab)
     lab.stop()
 
@@ -178,7 +198,9 @@ def test_killed_at_every_fault_point(lab):
         lab.start()
         lab.wait_for_serial(target)
         lab.stop()
-    lab.start()
+    os.unlink(lab.checkpoint())
+    lab.start()  # From an index rebuilt from the database.
+    lab.wait_for_log("RIPE-GRS: index built from last objects=")
     compare_all(lab)
     lab.stop()
 

@@ -361,6 +361,9 @@ class Lab:
     def console(self):
         return os.path.join(self.var, "console.log")
 
+    def checkpoint(self, source="RIPE-GRS"):
+        return os.path.join(self.var, "checkpoint", source + ".img")
+
     def log_size(self):
         try:
             return os.path.getsize(self.console())

@@ -284,6 +284,7 @@ def test_a_hanging_database_holds_up_neither_reload_nor_stop(lab):
 
 
 def test_start_without_the_database(lab):
+    lab.options["checkpoint.enabled"] = "false"
     lab.load()
     lab.database.control("stop")
     lab.start(wait=False)
@@ -291,6 +292,55 @@ def test_start_without_the_database(lab):
     expect_in("ERROR:100", lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
     lab.database.control("start")
     wait_for("an answer", lambda: KEY.encode() in b"".join(blocks(lab.ask("-s RIPE-GRS -r " + KEY))))
+    lab.stop()
+
+
+def test_start_from_the_checkpoint_without_the_database(lab):
+    """It is served, marked stale, until the database is back; then the stream goes on."""
+    upstream = lab.upstream(last=SERIAL + 1000)
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(SERIAL + 1000)
+    lab.stop()
+    lab.database.control("stop")
+    upstream.publish(SERIAL + 2000)
+    lab.start(wait=False)
+    lab.wait_for_log("RIPE-GRS: the database is not reached; until it is")
+    answer = lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1")
+    expect_in("as-set: +" + KEY, answer)
+    expect_in("% Warning: source RIPE-GRS was last updated at 20", answer)
+    lab.database.control("start")
+    lab.wait_for_serial(SERIAL + 2000, seconds=120)
+    equal(b"was last updated" in lab.ask("-s RIPE-GRS -r " + KEY), False, "stale for good")
+    lab.stop()
+
+
+@long_only
+def test_restored_backup_is_not_mixed_with_a_checkpoint(lab):
+    """A database goes back and then another way, while a checkpoint of the first way lies there."""
+    upstream = lab.upstream(last=SERIAL + 500)
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(SERIAL + 500)
+    lab.stop()
+    backup = subprocess.run(["mysqldump", "--defaults-file=" + lab.database.option_file,
+                             "--hex-blob", "--databases", DATABASE], check=True,
+                            capture_output=True).stdout
+    upstream.publish(SERIAL + 1000)
+    lab.start()
+    lab.wait_for_serial(SERIAL + 1000)
+    lab.stop()
+    lab.database.sql("DROP DATABASE " + DATABASE, "")
+    subprocess.run(["mysql", "--defaults-file=" + lab.database.option_file], input=backup,
+                   check=True)
+    lab.options["checkpoint.enabled"] = "false"
+    lab.start()
+    lab.wait_for_serial(SERIAL + 1000)
+    lab.stop()
+    lab.options["checkpoint.enabled"] = "true"
+    lab.start()
+    lab.wait_for_log("WARN .*RIPE-GRS: the checkpoint is not used: the database does not know it")
+    lab.wait_for_log("RIPE-GRS: index built from last")
     lab.stop()
 
 

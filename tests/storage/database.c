@@ -161,8 +161,17 @@ static int64_t mono_ms(const struct clock *clock)
 
 const struct clock test_clock = {wall_ms, mono_ms};
 
+static const char *checkpoint_dir, *socket_path;
+
+void database_use_checkpoints(const char *folder, const char *socket)
+{
+    checkpoint_dir = folder;
+    socket_path = socket;
+}
+
 struct storage *database_storage(struct source **source_out)
 {
+    const char *socket = socket_path != NULL ? socket_path : setting("db_socket");
     char main_url[600], base_url[600];
     struct storage_conf conf = {
         .master_url = main_url,
@@ -171,14 +180,18 @@ struct storage *database_storage(struct source **source_out)
         .password = database_password(),
         .check_names = true,
         .object_max_bytes = 20 << 20,
+        .checkpoint_enabled = checkpoint_dir != NULL,
+        .checkpoint_dir = checkpoint_dir,
+        .checkpoint_period_s = 3600,
+        .checkpoint_stop_s = 60,
     };
     struct storage *storage;
     struct why why;
 
     snprintf(main_url, sizeof(main_url), "jdbc:mariadb://localhost/test_%d?localSocket=%s",
-             test_id(), setting("db_socket"));
+             test_id(), socket);
     snprintf(base_url, sizeof(base_url), "jdbc:mariadb://localhost/test_mirror_%d?localSocket=%s",
-             test_id(), setting("db_socket"));
+             test_id(), socket);
     storage = storage_new(&conf, &test_clock);
     *source_out = storage_add(storage, SOURCE_MIRROR, "RIPE-GRS", "RIPE", &why);
     cr_assert_not_null(*source_out, "%s", why.text);

@@ -17,6 +17,9 @@ const char *database_password(void);
 struct sql *database_connect(void);
 /** A storage whose mirror RIPE-GRS (upstream RIPE) lives in this test's database; not opened. */
 struct storage *database_storage(struct source **source_out);
+/** From now on storages keep checkpoints in this folder, and reach the server by this socket; NULL:
+ * as without. */
+void database_use_checkpoints(const char *folder, const char *socket);
 /** The same, opened: fails the test with the reason otherwise. */
 struct storage *database_open(struct source **source_out);
 /** The source TEST in the same database, opened by a user whom database_lock_out() keeps from

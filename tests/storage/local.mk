@@ -6,6 +6,7 @@ index_tests = tests/storage/tree_test \
     tests/storage/index_test \
     tests/storage/index_readers_test \
     tests/storage/bulk_test \
+    tests/storage/checkpoint_test \
     tests/storage/ranges_test \
     tests/storage/order_test
 check_PROGRAMS += $(index_tests)
@@ -23,6 +24,8 @@ tests_storage_index_readers_test_SOURCES = tests/storage/index_readers_test.c $(
 tests_storage_index_readers_test_LDADD = $(LINK_STORAGE)
 tests_storage_bulk_test_SOURCES = tests/storage/bulk_test.c $(index_test_objects)
 tests_storage_bulk_test_LDADD = $(LINK_STORAGE) $(CRITERION_LIBS)
+tests_storage_checkpoint_test_SOURCES = tests/storage/checkpoint_test.c $(index_test_objects)
+tests_storage_checkpoint_test_LDADD = $(LINK_STORAGE) $(CRITERION_LIBS)
 tests_storage_ranges_test_SOURCES = tests/storage/ranges_test.c $(index_test_objects)
 tests_storage_ranges_test_LDADD = $(LINK_STORAGE) $(CRITERION_LIBS)
 tests_storage_order_test_SOURCES = tests/storage/order_test.c $(index_test_objects)
@@ -39,5 +42,6 @@ TESTS += tests/storage/mysql_test
 tests_storage_mysql_test_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_storage_mysql_test_SOURCES = tests/storage/database.c tests/storage/database.h \
     tests/storage/batch_test.c tests/storage/history_test.c tests/storage/load_test.c \
+    tests/storage/source_checkpoint_test.c \
     tests/storage/source_test.c tests/storage/sql_test.c
 tests_storage_mysql_test_LDADD = $(LINK_STORAGE) $(CRITERION_LIBS)
