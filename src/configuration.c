@@ -38,8 +38,6 @@ static enum err parse_log_level(const char *text, void *target, struct arena *ar
 
 /* Keys of the reference that an existing file may hold and whoisd has no use for. */
 static const char *const ignored_keys[] = {
-    "acl.database.*",
-    "acl.limit",
     "api.*",
     "dir.grs.*",
     "dir.rpsl.*",
@@ -47,7 +45,6 @@ static const char *const ignored_keys[] = {
     "grs.import.*",
     "grs.sources.dummify",
     "internals.database.*",
-    "ipranges.loadbalancer",
     "mail.*",
     "mailupdates.database.*",
     "maintenance",
@@ -57,7 +54,6 @@ static const char *const ignored_keys[] = {
     "nrtm.keepalive.end.of.stream",
     "port.api*",
     "port.nrtm*",
-    "proxy.protocol.enabled",
     "rpsl.*",
     "whois.db.driver",
     "whois.db.master.driver",
@@ -66,8 +62,8 @@ static const char *const ignored_keys[] = {
 
 /* Every table, in the order of --check-config. */
 static const struct conf_key *const tables[] = {
-    process_conf_keys, storage_conf_keys,       query_conf_keys,
-    mirror_conf_keys,  mirror_source_conf_keys,
+    process_conf_keys, storage_conf_keys, acl_conf_keys,
+    query_conf_keys,   mirror_conf_keys,  mirror_source_conf_keys,
 };
 
 enum err configuration_read(const char *path, struct configuration **out, struct why *why)
@@ -86,6 +82,9 @@ enum err configuration_read(const char *path, struct configuration **out, struct
         rc = conf_apply(configuration->file, storage_conf_keys, NULL, &configuration->storage, why);
     }
     if (rc == ERR_OK) {
+        rc = conf_apply(configuration->file, acl_conf_keys, NULL, &configuration->acl, why);
+    }
+    if (rc == ERR_OK) {
         rc = conf_apply(configuration->file, query_conf_keys, NULL, &configuration->query, why);
     }
     if (rc == ERR_OK) {
@@ -100,6 +99,10 @@ enum err configuration_read(const char *path, struct configuration **out, struct
     }
     conf_warn_unknown(configuration->file);
     configuration->query.keepalive = configuration->mirror.keepalive;
+    if (configuration->acl.username[0] == '\0') {
+        configuration->acl.username = configuration->storage.username;
+        configuration->acl.password = configuration->storage.password;
+    }
     *out = configuration;
     return ERR_OK;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "mirror/mirror.h"
 #include "query/server.h"
+#include "storage/acl_store.h"
 #include "storage/source.h"
 
 /** What belongs to no module. */
@@ -23,6 +24,7 @@ struct configuration {
         *older; /**< What a reload replaced: its strings may be in use until the end. */
     struct process_conf process;
     struct storage_conf storage;
+    struct acl_conf acl;
     struct query_conf query;
     struct mirror_conf mirror;
 };

@@ -107,6 +107,17 @@ static void free_base(struct daemon *daemon)
 
 /* --- the server --- */
 
+static enum err build_acl_keeper(struct daemon *daemon, struct why *why)
+{
+    const struct configuration *configuration = daemon->configuration;
+
+    if (configuration->query.personal_limit >= 0 && configuration->acl.url[0] == '\0') {
+        log_warn(LOG_MAIN, "acl.limit without acl.database.url: counts end with the process");
+    }
+    return acl_keeper_new(&configuration->acl, query_server_acl(daemon->query), &system_clock,
+                          &daemon->acl_keeper, why);
+}
+
 static enum err build_query_server(struct daemon *daemon, struct why *why)
 {
     const struct query_conf *conf = &daemon->configuration->query;
@@ -130,6 +141,9 @@ static enum err build_query_server(struct daemon *daemon, struct why *why)
     }
     rc = query_server_new(conf, sources, count, &daemon->query, why);
     free(sources);
+    if (rc == ERR_OK) {
+        rc = build_acl_keeper(daemon, why);
+    }
     return rc != ERR_OK ? rc : query_server_listen(daemon->query, why);
 }
 
@@ -172,8 +186,11 @@ static enum err build_server(struct daemon *daemon, struct why *why)
 
 static enum err start_server(struct daemon *daemon, struct why *why)
 {
-    enum err rc = query_server_start(daemon->query, why);
+    enum err rc = acl_keeper_start(daemon->acl_keeper, why);
 
+    if (rc == ERR_OK) {
+        rc = query_server_start(daemon->query, why);
+    }
     if (rc == ERR_OK) {
         rc = mirror_start(daemon->mirror, why);
     }
@@ -241,6 +258,8 @@ static void stop_server(struct daemon *daemon)
     if (daemon->query != NULL) {
         query_server_stop(daemon->query, FINISH_ANSWERS_S);
     }
+    acl_keeper_stop(daemon->acl_keeper); /* Has the last answers' counts. */
+    acl_keeper_free(daemon->acl_keeper);
     mirror_stop(daemon->mirror);
     storage_stop_checkpoints(daemon->storage);
     sql_limit_end(&limit);
@@ -262,6 +281,7 @@ static enum err reread_configuration(struct daemon *daemon, struct why *why)
         configuration_free(fresh);
         return rc;
     }
+    acl_keeper_wake(daemon->acl_keeper);
     mirror_reconfigure(daemon->mirror, &fresh->mirror);
     apply_process_conf(daemon, &fresh->process);
     fresh->older = daemon->configuration; /* Other parts still hold its strings. */

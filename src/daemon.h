@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "acl_keeper.h"
 #include "configuration.h"
 #include "control.h"
 #include "net/loop.h"
@@ -19,8 +20,9 @@ struct daemon {
     pthread_mutex_t reload_lock; /**< For configuration, which only grows. */
     struct configuration *configuration;
     struct storage *storage;
-    struct query_server *query; /**< NULL in a lone command. */
-    const char *query_address;  /**< The first that it listens on. */
+    struct query_server *query;    /**< NULL in a lone command. */
+    struct acl_keeper *acl_keeper; /**< NULL in a lone command. */
+    const char *query_address;     /**< The first that it listens on. */
     struct mirror *mirror;
     struct control *control; /**< NULL in a lone command. */
     struct loop *main_loop;  /**< NULL in a lone command. */

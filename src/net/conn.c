@@ -359,6 +359,9 @@ static void tell_closed(struct conn *conn, const char *reason)
     conn->loop->conns.count--;
     if (conn->counts != NULL) {
         net_limits_leave(conn->counts, &conn->peer);
+        if (!conn->is_lingering) {
+            net_limits_gone(conn->counts);
+        }
     }
     if (handler->on_close != NULL) {
         handler->on_close(conn, reason);
@@ -373,6 +376,8 @@ void conn_close(struct conn *conn, const char *reason)
     conn->is_closed = true;
     if (!conn->is_lingering) {
         tell_closed(conn, reason);
+    } else if (conn->counts != NULL) {
+        net_limits_gone(conn->counts);
     }
     if (!conn->is_running) {
         destroy(conn);
@@ -491,6 +496,9 @@ static enum step deliver_bytes(struct conn *conn, struct str bytes)
     }
     if (conn->is_closed) {
         return STEP_WAIT;
+    }
+    if (conn->handler->on_line != NULL) {
+        conn->has_had_line = false; /* It became one of lines; the first is to come. */
     }
     consume(conn, taken);
     if (taken == 0 && is_too_long(conn, bytes.len)) {
@@ -855,6 +863,19 @@ const char *conn_peer(const struct conn *conn)
 const struct sockaddr_storage *conn_peer_address(const struct conn *conn)
 {
     return &conn->peer;
+}
+
+enum net_refusal conn_set_peer(struct conn *conn, const struct sockaddr_storage *peer,
+                               bool is_unlimited)
+{
+    enum net_refusal refusal = NET_OK;
+
+    if (conn->counts != NULL) {
+        refusal = net_limits_move(conn->counts, &conn->peer, peer, is_unlimited);
+    }
+    conn->peer = *peer;
+    address_text(peer, conn->peer_text);
+    return refusal;
 }
 
 struct buf *conn_output(struct conn *conn)

@@ -63,9 +63,27 @@ struct conn *conn_new(struct loop *loop, int fd, const struct sockaddr_storage *
  */
 void conn_start(struct conn *conn);
 
-/** Count a new connection. @return NET_OK when it was counted. */
-enum net_refusal net_limits_enter(struct net_limits *limits, const struct sockaddr_storage *peer);
+/**
+ * The connection turns out to be another address's.
+ * @param is_unlimited  The address may have any number. @return NET_OK, NET_TOO_MANY_FROM_ADDRESS.
+ */
+enum net_refusal conn_set_peer(struct conn *conn, const struct sockaddr_storage *peer,
+                               bool is_unlimited);
+
+/**
+ * Count a new connection.
+ * @param is_unlimited  The address may have any number. @return NET_OK when it was counted.
+ */
+enum net_refusal net_limits_enter(struct net_limits *limits, const struct sockaddr_storage *peer,
+                                  bool is_unlimited);
+/** Count a connection, which stays in the total, under another address; even one that is refused:
+ * it still has to leave. @return NET_OK, NET_TOO_MANY_FROM_ADDRESS. */
+enum net_refusal net_limits_move(struct net_limits *limits, const struct sockaddr_storage *from,
+                                 const struct sockaddr_storage *to, bool is_unlimited);
+/** The address's connection has ended ... */
 void net_limits_leave(struct net_limits *limits, const struct sockaddr_storage *peer);
+/** ... and its descriptor is free. */
+void net_limits_gone(struct net_limits *limits);
 
 /* --- sockets --- */
 

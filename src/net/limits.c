@@ -22,7 +22,7 @@ struct address_count {
 
 struct net_limits {
     int max_total, max_per_address;
-    atomic_int total; /* Written with the lock held. */
+    atomic_int total; /* Grows with the lock held. */
     pthread_mutex_t lock;
     struct address_count *buckets[BUCKETS];
 };
@@ -55,7 +55,14 @@ static struct address_count **find(struct net_limits *limits, const struct addre
     return link;
 }
 
-static bool enter_address(struct net_limits *limits, const struct address *address)
+static bool is_full(struct net_limits *limits, const struct address *address)
+{
+    struct address_count **link = find(limits, address);
+
+    return *link != NULL && (*link)->count >= limits->max_per_address;
+}
+
+static void enter_address(struct net_limits *limits, const struct address *address)
 {
     struct address_count **link = find(limits, address);
 
@@ -65,11 +72,8 @@ static bool enter_address(struct net_limits *limits, const struct address *addre
             abort();
         }
         (*link)->address = *address;
-    } else if ((*link)->count >= limits->max_per_address) {
-        return false;
     }
     (*link)->count++;
-    return true;
 }
 
 static void leave_address(struct net_limits *limits, const struct address *address)
@@ -117,19 +121,43 @@ int net_limits_count(const struct net_limits *limits)
     return atomic_load(&limits->total);
 }
 
-enum net_refusal net_limits_enter(struct net_limits *limits, const struct sockaddr_storage *peer)
+enum net_refusal net_limits_enter(struct net_limits *limits, const struct sockaddr_storage *peer,
+                                  bool is_unlimited)
 {
     struct address address = address_of(peer);
+    bool counts_addresses = limits->max_per_address > 0;
     enum net_refusal refusal = NET_OK;
 
     pthread_mutex_lock(&limits->lock);
     if (limits->max_total > 0 && limits->total >= limits->max_total) {
         refusal = NET_TOO_MANY;
-    } else if (limits->max_per_address > 0 && !enter_address(limits, &address)) {
+    } else if (counts_addresses && !is_unlimited && is_full(limits, &address)) {
         refusal = NET_TOO_MANY_FROM_ADDRESS;
     } else {
         atomic_fetch_add(&limits->total, 1);
+        if (counts_addresses) {
+            enter_address(limits, &address);
+        }
     }
+    pthread_mutex_unlock(&limits->lock);
+    return refusal;
+}
+
+enum net_refusal net_limits_move(struct net_limits *limits, const struct sockaddr_storage *from,
+                                 const struct sockaddr_storage *to, bool is_unlimited)
+{
+    struct address old = address_of(from), new = address_of(to);
+    enum net_refusal refusal = NET_OK;
+
+    if (limits->max_per_address <= 0) {
+        return NET_OK;
+    }
+    pthread_mutex_lock(&limits->lock);
+    if (!is_unlimited && is_full(limits, &new)) {
+        refusal = NET_TOO_MANY_FROM_ADDRESS;
+    }
+    leave_address(limits, &old);
+    enter_address(limits, &new);
     pthread_mutex_unlock(&limits->lock);
     return refusal;
 }
@@ -138,10 +166,15 @@ void net_limits_leave(struct net_limits *limits, const struct sockaddr_storage *
 {
     struct address address = address_of(peer);
 
-    pthread_mutex_lock(&limits->lock);
-    if (limits->max_per_address > 0) {
-        leave_address(limits, &address);
+    if (limits->max_per_address <= 0) {
+        return;
     }
-    atomic_fetch_sub(&limits->total, 1);
+    pthread_mutex_lock(&limits->lock);
+    leave_address(limits, &address);
     pthread_mutex_unlock(&limits->lock);
+}
+
+void net_limits_gone(struct net_limits *limits)
+{
+    atomic_fetch_sub(&limits->total, 1);
 }

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "net/internal.h"
+#include "net/proxy_header.h"
 
 #define ACCEPTS_PER_EVENT    64
 #define PAUSE_S              1.0
@@ -40,6 +41,8 @@ struct gate {
 struct listener {
     struct net_keepalive keepalive;
     struct conn_limits limits;
+    bool (*is_proxy)(void *context, const struct sockaddr_storage *peer);
+    bool (*is_unlimited)(void *context, const struct sockaddr_storage *peer);
     struct net_limits *counts;
     struct sockaddr_storage *addresses;
     size_t address_count;
@@ -83,18 +86,63 @@ static void pause_accepting(struct gate *gate, int error)
     ev_timer_start(gate->loop->ev, &gate->pause);
 }
 
-static void welcome(struct gate *gate, int fd, const struct sockaddr_storage *peer)
+static bool is_unlimited(const struct gate *gate, const struct sockaddr_storage *peer)
 {
-    struct listener *listener = gate->listener;
-    enum net_refusal refusal =
-        listener->counts != NULL ? net_limits_enter(listener->counts, peer) : NET_OK;
-    struct conn *conn = conn_new(gate->loop, fd, peer, &listener->limits,
-                                 refusal == NET_OK ? listener->counts : NULL);
+    return gate->listener->is_unlimited != NULL &&
+           gate->listener->is_unlimited(gate->context, peer);
+}
 
-    socket_set_options(fd, &listener->keepalive);
+static void hand_over(struct gate *gate, struct conn *conn, enum net_refusal refusal)
+{
     gate->on_accept(conn, refusal, gate->context);
     if (refusal != NET_OK) {
         conn_close_after_flush(conn, "refused");
+    }
+}
+
+/* The owner gets a forwarded connection when it is known whose it is. */
+static size_t on_proxy_bytes(struct conn *conn, struct str bytes)
+{
+    struct gate *gate = conn_context(conn);
+    enum net_refusal refusal = NET_OK;
+    struct proxy_header header;
+
+    switch (proxy_header_read(bytes, &header)) {
+    case PROXY_HEADER_PARTIAL:
+        return 0;
+    case PROXY_HEADER_BAD:
+        log_warn(LOG_MAIN, "closed peer=%s reason=\"no PROXY header\"", conn_peer(conn));
+        conn_close(conn, "no PROXY header");
+        return 0;
+    case PROXY_HEADER_WHOLE:
+        break;
+    }
+    if (header.has_client) {
+        refusal = conn_set_peer(conn, &header.client, is_unlimited(gate, &header.client));
+    }
+    hand_over(gate, conn, refusal);
+    return header.length;
+}
+
+static const struct conn_handler proxy_handler = {.on_bytes = on_proxy_bytes};
+
+static void welcome(struct gate *gate, int fd, const struct sockaddr_storage *peer)
+{
+    struct listener *listener = gate->listener;
+    bool is_proxy = listener->is_proxy != NULL && listener->is_proxy(gate->context, peer);
+    enum net_refusal refusal = NET_OK;
+    struct conn *conn;
+
+    if (listener->counts != NULL) {
+        refusal = net_limits_enter(listener->counts, peer, is_proxy || is_unlimited(gate, peer));
+    }
+    conn = conn_new(gate->loop, fd, peer, &listener->limits,
+                    refusal == NET_OK ? listener->counts : NULL);
+    socket_set_options(fd, &listener->keepalive);
+    if (is_proxy && refusal == NET_OK) {
+        conn_set_handler(conn, &proxy_handler, gate);
+    } else {
+        hand_over(gate, conn, refusal);
     }
     conn_start(conn);
 }
@@ -344,6 +392,8 @@ enum err listener_open(const struct listener_conf *conf, size_t loop_count,
     }
     listener->keepalive = conf->keepalive;
     listener->limits = conf->limits;
+    listener->is_proxy = conf->is_proxy;
+    listener->is_unlimited = conf->is_unlimited;
     listener->counts = counts;
     for (size_t i = 0; i < conf->address_count && rc == ERR_OK; i++) {
         rc = add_addresses(listener, conf->addresses[i], conf->port, why);

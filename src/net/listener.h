@@ -6,11 +6,14 @@
 
 #include "net/conn.h"
 
-/** Process-wide connection counts and refusals; shared by all loops, any thread. */
+/**
+ * Process-wide connection counts and refusals; shared by all loops, any thread. The total counts a
+ * connection as long as it has its descriptor, an address's until the owner was told of its end.
+ */
 struct net_limits;
 struct net_limits *net_limits_new(int max_total, int max_per_address); /* <= 0: no limit. */
 void net_limits_free(struct net_limits *limits);                       /* NULL is fine. */
-int net_limits_count(const struct net_limits *limits);                 /* Connections now open. */
+int net_limits_count(const struct net_limits *limits);                 /* Descriptors in use. */
 
 struct listener;
 
@@ -21,6 +24,14 @@ struct listener_conf {
     int port; /**< 0 lets the system choose one for all addresses; listener_port() tells. */
     struct net_keepalive keepalive;
     struct conn_limits limits;
+    /**
+     * Whether connections from an address begin with a PROXY header (net/proxy_header.h): its
+     * client becomes the peer before on_accept is called. Without a valid header within the limits
+     * of a line they are closed. On the loop's thread, context as of listener_serve(); NULL: none.
+     */
+    bool (*is_proxy)(void *context, const struct sockaddr_storage *peer);
+    /** Whether an address may have more connections than the others. As above. */
+    bool (*is_unlimited)(void *context, const struct sockaddr_storage *peer);
 };
 
 /**

@@ -8,4 +8,5 @@ libnet_a_SOURCES = \
     src/net/listener.c src/net/listener.h \
     src/net/loop.c src/net/loop.h \
     src/net/pool.c src/net/pool.h \
+    src/net/proxy_header.c src/net/proxy_header.h \
     src/net/socket.c

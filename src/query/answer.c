@@ -42,6 +42,19 @@ static const struct answer_part *current_part(const struct answer *answer)
     return &answer->parts[answer->part - 1];
 }
 
+/* Access control's end of an answer. */
+static void refuse(struct answer *answer, enum message message, const struct ip_range *address,
+                   const char *failure, struct buf *out)
+{
+    char text[ADDRESS_TEXT_MAX];
+
+    message_print(out, message, ARGS(str_from(address_text_of(address, text))));
+    answer->failure = failure;
+    answer->hides_no_entries = true;
+    answer->must_close = true;
+    answer->stage = STAGE_END;
+}
+
 /* The key `help` with options switches filtering off, an accident of the reference. */
 static bool filters_email(const struct answer *answer)
 {
@@ -52,6 +65,10 @@ static bool filters_email(const struct answer *answer)
 
 static void fail(struct answer *answer, enum err rc, struct buf *out)
 {
+    if (rc == ERR_DENIED) {
+        refuse(answer, MSG_LIMIT_PAST, &answer->accounted, "limit", out);
+        return;
+    }
     if (rc == ERR_LIMIT) {
         message_print(out, MSG_ANSWER_TOO_LARGE, NULL);
         answer->failure = "too large";
@@ -72,7 +89,7 @@ static void fail(struct answer *answer, enum err rc, struct buf *out)
 /* --- reading --- */
 
 enum err answer_read(struct answer *answer, struct answer_tools *tools, struct str line,
-                     bool is_trusted, struct arena *arena)
+                     const struct answer_client *client, struct arena *arena)
 {
     struct str text;
     bool is_converted;
@@ -82,7 +99,7 @@ enum err answer_read(struct answer *answer, struct answer_tools *tools, struct s
     answer->query.text = STR("");
     answer->tools = tools;
     answer->arena = arena;
-    answer->is_trusted = is_trusted;
+    answer->client = *client;
     /* Flags, key and sources are slices of the line, which its connection forgets after the first
      * slice. */
     line = arena_strdup(arena, line);
@@ -101,7 +118,7 @@ enum err answer_read(struct answer *answer, struct answer_tools *tools, struct s
                          query_has(&answer->query, QF(REVERSE_DOMAIN)), arena, &answer->key);
     if (rc == ERR_OK) {
         answer->is_valid =
-            query_check(&answer->query, &answer->key, is_trusted, arena, &answer->verdict);
+            query_check(&answer->query, &answer->key, client->is_trusted, arena, &answer->verdict);
         answer->must_close = answer->verdict.must_close;
     }
     return rc;
@@ -247,7 +264,7 @@ static bool print_bad_attributes(struct answer *answer, struct buf *out)
     bool found = false;
 
     for (size_t i = 0; i < query->inverse_count; i++) {
-        if (!search_is_inverse(query->inverse[i], answer->is_trusted)) {
+        if (!search_is_inverse(query->inverse[i], answer->client.is_trusted)) {
             message_print(out, MSG_NOT_SEARCHABLE,
                           ARGS(str_from(rpsl_attr_info(query->inverse[i])->name)));
             found = true;
@@ -276,7 +293,7 @@ static enum err begin_search(struct answer *answer)
         .query = &answer->query,
         .key = &answer->key,
         .classes = answer->verdict.candidates,
-        .is_trusted = answer->is_trusted,
+        .is_trusted = answer->client.is_trusted,
         .arena = answer->arena,
     };
     answer->printer = (struct printer){
@@ -445,6 +462,41 @@ static enum err replace_by_syntax(struct answer *answer, struct item *item, stru
     return ERR_OK;
 }
 
+/* Persons, and roles that are not for complaints only, of the main source, when shown whole. */
+static enum err find_personal(const struct answer *answer, struct item *item, bool *is_personal)
+{
+    const struct query *query = &answer->query;
+    bool is_whole = !query_has(query, BRIEF_FLAGS) || query_has(query, QF(BRIEF));
+    enum err rc = ERR_OK;
+
+    *is_personal = item->info.class == CLASS_PERSON || item->info.class == CLASS_ROLE;
+    *is_personal = *is_personal && is_whole && current_part(answer)->source->is_main;
+    if (*is_personal && item->info.class == CLASS_ROLE) {
+        rc = item_parse(&answer->search.view, item);
+        *is_personal = rc == ERR_OK && rpsl_find(&item->object, ATTR_ABUSE_MAILBOX, 0) == NULL;
+    }
+    return rc;
+}
+
+/* @return ERR_DENIED when a personal object is one too many for today. */
+static enum err count_personal(struct answer *answer, struct item *item)
+{
+    bool is_personal = false;
+    enum err rc = ERR_OK;
+
+    if (answer->is_limited) {
+        rc = find_personal(answer, item, &is_personal);
+    }
+    if (rc != ERR_OK || !is_personal) {
+        return rc;
+    }
+    if (answer->personal_count == 0) {
+        answer->personal_budget = acl_budget(answer->tools->acl, &answer->accounted);
+    }
+    answer->personal_count++;
+    return answer->personal_count > answer->personal_budget ? ERR_DENIED : ERR_OK;
+}
+
 /* One object in the form that was asked for. */
 static enum err print_item(struct answer *answer, struct item *item, struct buf *out)
 {
@@ -454,7 +506,7 @@ static enum err print_item(struct answer *answer, struct item *item, struct buf 
     bool printed = true, is_replaced;
     enum err rc = replace_by_syntax(answer, item, out, &is_replaced);
 
-    if (rc != ERR_OK || is_replaced) {
+    if (rc != ERR_OK || is_replaced || (rc = count_personal(answer, item)) != ERR_OK) {
         return rc;
     }
     answer->printer.out = out;
@@ -625,10 +677,39 @@ static void step_versions(struct answer *answer, struct buf *out)
 
 /* --- the ends --- */
 
+/* Whether the client may search, for itself or for another. */
+static bool is_admitted(struct answer *answer, struct buf *out)
+{
+    struct acl *acl = answer->tools->acl;
+    const struct ip_range *client = &answer->client.address;
+
+    answer->accounted = *client;
+    switch (acl_check(acl, client)) {
+    case ACL_DENIED:
+        refuse(answer, MSG_DENIED, client, "denied", out);
+        return false;
+    case ACL_LIMIT_PAST:
+        refuse(answer, MSG_LIMIT_PAST, client, "limit", out);
+        return false;
+    case ACL_PASS:
+        break;
+    }
+    if (query_proxied_address(&answer->query, &answer->accounted) && !acl_may_proxy(acl, client)) {
+        refuse(answer, MSG_NO_PROXY, client, "no proxy", out);
+        return false;
+    }
+    answer->is_limited = acl_is_limited(acl, &answer->accounted);
+    return true;
+}
+
 static enum err step_start(struct answer *answer, struct buf *out)
 {
     const struct query *query = &answer->query;
 
+    if (answer->client.is_blocked) {
+        refuse(answer, MSG_BLOCKED, &answer->client.address, "blocked", out);
+        return ERR_OK;
+    }
     answer->stage = STAGE_END;
     answer->hides_no_entries = true;
     if (!answer->is_valid) {
@@ -645,6 +726,9 @@ static enum err step_start(struct answer *answer, struct buf *out)
     }
     if (info_is_asked(query)) {
         info_print(settings_of(answer), query, out);
+        return ERR_OK;
+    }
+    if (!is_admitted(answer, out)) {
         return ERR_OK;
     }
     answer->stage = STAGE_SOURCE;
@@ -718,5 +802,9 @@ void answer_hold(struct answer *answer)
 void answer_end(struct answer *answer)
 {
     drop_versions(answer);
+    if (answer->personal_count > 0) {
+        acl_count(answer->tools->acl, &answer->accounted, answer->personal_count);
+        answer->personal_count = 0;
+    }
     release_source(answer);
 }

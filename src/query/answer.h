@@ -7,17 +7,26 @@
  */
 #pragma once
 
+#include "query/acl.h"
 #include "query/check.h"
 #include "query/print.h"
 #include "query/search.h"
 #include "query/settings.h"
 #include "query/versions.h"
 
+/** Who asks. */
+struct answer_client {
+    struct ip_range address; /**< A range of one. */
+    bool is_trusted;         /**< In ipranges.trusted. */
+    bool is_blocked;         /**< In ipranges.blocked: gets nothing, not even help. */
+};
+
 /** What all answers of a thread share. */
 struct answer_tools {
     const struct settings *settings;
     struct reader *reader;
     struct key_matcher *matcher;
+    struct acl *acl;
     struct arena *scratch; /**< Empty between steps. */
     struct buf utf8;       /**< Scratch of the printer. */
 };
@@ -35,7 +44,7 @@ struct answer {
 
     /* From answer_read(). */
     bool is_valid; /**< False: it will be answered by its complaints. */
-    bool is_trusted;
+    struct answer_client client;
 
     /* For whoever sends it. */
     bool must_close;                /**< Close the connection behind it, persistent or not. */
@@ -45,6 +54,10 @@ struct answer {
 
     /* Private. */
     int stage;
+    struct ip_range accounted; /* The client, or for whom it asks. */
+    bool is_limited;           /* It has a limit: personal objects are counted. */
+    int64_t personal_budget;   /* Read at the first personal object. */
+    uint32_t personal_count;
     struct answer_part *parts;
     size_t part_count, part; /* The next one. */
     bool is_held, hides_no_entries;
@@ -67,7 +80,7 @@ struct answer {
  * @return ERR_OK (also for an invalid query: see is_valid); ERR_LIMIT.
  */
 enum err answer_read(struct answer *answer, struct answer_tools *tools, struct str line,
-                     bool is_trusted, struct arena *arena) MUST_CHECK;
+                     const struct answer_client *client, struct arena *arena) MUST_CHECK;
 enum answer_progress {
     ANSWER_MORE,
     ANSWER_WAITS, /**< The next step needs version_query_run(answer->versions). */
@@ -77,5 +90,5 @@ enum answer_progress {
 enum answer_progress answer_step(struct answer *answer, struct buf *out);
 /** Keep the snapshot while the loop goes round; call when stopping between steps. */
 void answer_hold(struct answer *answer);
-/** Give everything back, finished or not. */
+/** Give everything back, finished or not; the personal objects in it are counted now. */
 void answer_end(struct answer *answer);

@@ -43,11 +43,18 @@ static void check_ip_flags(struct query *query, const struct search_key *key, st
     }
 }
 
+static bool is_address(struct str text)
+{
+    struct ip_range range;
+
+    return str_find(text, '/', 0) == text.len && ip_parse(text, &range) == ERR_OK &&
+           range.begin == range.end;
+}
+
 /* `-V tag` or `-V tag,IP`. */
 static void check_client(struct query *query, struct arena *arena)
 {
     struct str rest = query_value(query, FLAG_CLIENT).text, tag, address, more;
-    struct ip_range range;
 
     if (!query_has(query, QF(CLIENT))) {
         return;
@@ -57,10 +64,17 @@ static void check_client(struct query *query, struct arena *arena)
         return;
     }
     str_split(&rest, ',', &tag);
-    if (str_split(&rest, ',', &address) &&
-        (str_split(&rest, ',', &more) || ip_parse(address, &range) != ERR_OK)) {
+    if (str_split(&rest, ',', &address) && (str_split(&rest, ',', &more) || !is_address(address))) {
         complain(query, MSG_BAD_OPTION);
     }
+}
+
+bool query_proxied_address(const struct query *query, struct ip_range *out)
+{
+    struct str rest = query_value(query, FLAG_CLIENT).text, tag, address;
+
+    return str_split(&rest, ',', &tag) && str_split(&rest, ',', &address) &&
+           ip_parse(address, out) == ERR_OK;
 }
 
 /* --- combinations --- */

@@ -21,3 +21,6 @@ struct verdict {
  */
 bool query_check(struct query *query, const struct search_key *key, bool is_trusted,
                  struct arena *arena, struct verdict *out);
+
+/** Of a valid query: for whom a proxy asks (-V tag,ADDRESS). @return false when it does not say. */
+bool query_proxied_address(const struct query *query, struct ip_range *out);

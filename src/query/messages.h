@@ -83,6 +83,23 @@
     X(TOO_MANY_WORDS,                                                                              \
       "%ERROR:118: too many arguments supplied\n%\n"                                               \
       "% Too many arguments supplied.\n\n")                                                        \
+    X(DENIED,                                                                                      \
+      "%ERROR:201: access denied for $1\n%\n"                                                      \
+      "% Sorry, access from your host has been permanently\n"                                      \
+      "% denied because of a repeated excessive querying.\n"                                       \
+      "% For more information, see\n"                                                              \
+      "% https://docs.db.ripe.net/FAQ#why-did-i-receive-an-error-201-access-denied\n\n")           \
+    X(LIMIT_PAST,                                                                                  \
+      "%ERROR:201: access denied for $1\n%\n"                                                      \
+      "% Queries from your IP address have passed the daily limit of controlled objects.\n"        \
+      "% Access from your host has been temporarily denied.\n"                                     \
+      "% For more information, see\n"                                                              \
+      "% https://docs.db.ripe.net/FAQ#why-did-i-receive-an-error-201-access-denied\n\n")           \
+    X(NO_PROXY,                                                                                    \
+      "%ERROR:203: you are not allowed to act as a proxy\n\n")                                     \
+    X(BLOCKED,                                                                                     \
+      "% Your host $1 has been blocked. Please contact support <ripe-dbm@ripe.net> for further "   \
+      "assistance.\n\n")                                                                           \
     X(IDLE,                                                                                        \
       "%ERROR:305: connection has been closed\n%\n"                                                \
       "% The connection to the RIPE Database query server\n"                                       \

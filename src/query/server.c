@@ -42,6 +42,7 @@ struct query_server {
     size_t source_count;
     struct server_worker *workers;
     size_t worker_count;
+    struct acl *acl;
     struct net_limits *limits;
     struct listener *listener;
     struct pool *pool; /* From query_server_start() to query_server_stop(). */
@@ -62,6 +63,22 @@ static void on_accept(struct conn *conn, enum net_refusal refusal, void *context
     } else {
         session_refuse(&worker->worker, conn, refusal == NET_TOO_MANY_FROM_ADDRESS);
     }
+}
+
+static bool is_balancer(void *context, const struct sockaddr_storage *peer)
+{
+    struct server_worker *worker = context;
+    struct ip_range address = address_of_peer(peer);
+
+    return address_list_find(&worker->worker.tools.settings->balancers, &address) != NULL;
+}
+
+static bool has_any_connections(void *context, const struct sockaddr_storage *peer)
+{
+    struct server_worker *worker = context;
+    struct ip_range address = address_of_peer(peer);
+
+    return acl_has_any_connections(worker->server->acl, &address);
 }
 
 /* Each iteration of the loop sees the newest data. */
@@ -115,6 +132,7 @@ static void run_configure(struct loop_job *job)
         (struct server_worker *)((char *)job - offsetof(struct server_worker, configure_job));
 
     worker->worker.tools.settings = worker->server->next_settings;
+    sessions_reconfigured(&worker->worker);
     sem_post(&worker->server->configured);
 }
 
@@ -149,6 +167,7 @@ static enum err worker_init(struct query_server *server, size_t index, struct wh
     worker->worker.tools.reader = reader_new();
     worker->worker.tools.matcher = key_matcher_new();
     worker->worker.tools.scratch = arena_new(SCRATCH_MAX_BYTES);
+    worker->worker.tools.acl = server->acl;
     for (size_t i = 0; i < server->source_count; i++) {
         reader_attach(worker->worker.tools.reader, server->sources[i].index);
     }
@@ -207,6 +226,7 @@ enum err query_server_new(const struct query_conf *conf, const struct query_sour
         return rc;
     }
     server->settings->stale_since_ms = server->stale_since_ms;
+    server->acl = acl_new(&system_clock, conf->personal_limit);
     server->limits = net_limits_new(conf->connections_total, conf->connections_per_address);
     server->worker_count = thread_count(conf);
     server->workers = calloc(server->worker_count, sizeof(*server->workers));
@@ -242,6 +262,7 @@ void query_server_free(struct query_server *server)
         net_limits_free(server->limits);
     }
     free(server->workers);
+    acl_free(server->acl);
     settings_free(server->settings);
     sem_destroy(&server->configured);
     free(server);
@@ -255,6 +276,8 @@ enum err query_server_listen(struct query_server *server, struct why *why)
         .address_count = conf->bind.count,
         .port = conf->port,
         .keepalive = conf->keepalive,
+        .is_proxy = is_balancer,
+        .is_unlimited = has_any_connections,
         .limits =
             {
                      .max_line = MAX_LINE,
@@ -341,7 +364,13 @@ enum err query_server_reconfigure(struct query_server *server, const struct quer
     }
     settings_free(server->settings);
     server->settings = settings;
+    acl_set_default_limit(server->acl, conf->personal_limit);
     return ERR_OK;
+}
+
+struct acl *query_server_acl(const struct query_server *server)
+{
+    return server->acl;
 }
 
 void query_server_set_stale(struct query_server *server, const char *name, int64_t since_ms)

@@ -9,6 +9,7 @@
 
 #include "conf/conf.h"
 #include "net/conn.h"
+#include "query/acl.h"
 #include "query/source.h"
 
 struct query_server;
@@ -22,6 +23,10 @@ struct query_conf {
                                     one's  with -NONAUTH. */
     struct conf_list additional; /**< whois.additional.sources */
     struct conf_list trusted;    /**< ipranges.trusted */
+    struct conf_list blocked;    /**< ipranges.blocked */
+    bool proxy_protocol;         /**< proxy.protocol.enabled */
+    struct conf_list balancers;  /**< ipranges.loadbalancer */
+    int personal_limit;          /**< acl.limit: personal objects per client and day; < 0: off. */
     int connections_per_address; /**< whois.limit.connectionsPerIp; <= 0: off. */
     int connections_total;       /**< query.connections.max */
     int read_timeout_s;          /**< whois.read.timeout.sec; also the write time-out. */
@@ -67,9 +72,13 @@ enum err query_server_start(struct query_server *server, struct why *why) MUST_C
  */
 void query_server_stop(struct query_server *server, int timeout_s);
 
+/** @return Who may have what. Lives as long as the server. */
+struct acl *query_server_acl(const struct query_server *server);
+
 /**
- * Take over what can change in a running server: texts, trusted addresses, limits of answers, the
- * query log. Not: addresses, port, threads, sources, connection limits and time-outs.
+ * Take over what can change in a running server: texts, lists of addresses, limits of answers and
+ * of personal objects, the query log. Not: what it listens on, threads, sources, connection limits
+ * and time-outs.
  * @param conf  As above; the old one's strings may be freed when this returns.
  */
 enum err query_server_reconfigure(struct query_server *server, const struct query_conf *conf,

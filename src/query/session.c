@@ -31,7 +31,8 @@ struct session {
     struct conn *conn;
     struct session *next, **link; /* link: what points to this session. */
     struct arena *arena;
-    bool is_persistent, is_trusted;
+    struct answer_client client;
+    bool is_persistent;
     bool is_answering;
     int64_t started_us; /* Of the answer; 0 until it takes more than a slice, or is logged. */
     struct version_ticket *ticket; /* What the answer waits for; NULL: nothing. */
@@ -195,7 +196,7 @@ static void on_line(struct conn *conn, struct str line)
     if (hand_over(session, line)) {
         return;
     }
-    if (answer_read(&session->answer, &worker->tools, line, session->is_trusted, session->arena) !=
+    if (answer_read(&session->answer, &worker->tools, line, &session->client, session->arena) !=
         ERR_OK) {
         log_warn(LOG_QUERY, "closed peer=%s query=%s reason=\"query.answer.memory is too small\"",
                  conn_peer(conn), log_quote(line).text);
@@ -296,6 +297,16 @@ static const struct conn_handler handler = {
 
 /* --- the worker's side --- */
 
+/* What the settings say about the client. */
+static void look_up_client(struct session *session)
+{
+    const struct settings *settings = settings_of(session);
+    struct answer_client *client = &session->client;
+
+    client->is_trusted = address_list_find(&settings->trusted, &client->address) != NULL;
+    client->is_blocked = address_list_find(&settings->blocked, &client->address) != NULL;
+}
+
 void session_open(struct worker *worker, struct conn *conn)
 {
     struct session *session = calloc(1, sizeof(*session));
@@ -306,7 +317,8 @@ void session_open(struct worker *worker, struct conn *conn)
     session->worker = worker;
     session->conn = conn;
     session->arena = arena_new(worker->answer_memory);
-    session->is_trusted = settings_trusts(worker->tools.settings, conn_peer_address(conn));
+    session->client.address = address_of_peer(conn_peer_address(conn));
+    look_up_client(session);
     session->link = &worker->sessions;
     session->next = worker->sessions;
     if (session->next != NULL) {
@@ -351,6 +363,13 @@ void sessions_close_overdue(struct worker *worker)
                      timeout_s);
             conn_close(session->conn, "overdue");
         }
+    }
+}
+
+void sessions_reconfigured(struct worker *worker)
+{
+    for (struct session *session = worker->sessions; session != NULL; session = session->next) {
+        look_up_client(session);
     }
 }
 

@@ -33,4 +33,6 @@ void session_open(struct worker *worker, struct conn *conn);
 void session_refuse(struct worker *worker, struct conn *conn, bool from_its_address);
 /** Close the sessions whose answer began more than the configured time ago. */
 void sessions_close_overdue(struct worker *worker);
+/** The worker has other settings: look up in them what each client may. */
+void sessions_reconfigured(struct worker *worker);
 void sessions_close_all(struct worker *worker, const char *reason);

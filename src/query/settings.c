@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "config.h"
 
 #define AT(field) offsetof(struct query_conf, field)
@@ -22,6 +23,10 @@ const struct conf_key query_conf_keys[] = {
     {"whois.nonauth.source",        conf_text,    AT(nonauth_source),          NULL,            "second name in the main source's database; not given: the main source's with -NONAUTH; empty: none"},
     {"whois.additional.sources",    conf_list,    AT(additional),              "",              "sources searched besides the main one"},
     {"ipranges.trusted",            conf_list,    AT(trusted),                 "127.0.0.1,::1", "clients that may search by e-mail"},
+    {"ipranges.blocked",            conf_list,    AT(blocked),                 "",              "clients that get nothing, not even help"},
+    {"proxy.protocol.enabled",      conf_bool,    AT(proxy_protocol),          "false",         "PROXY headers name the clients of ipranges.loadbalancer"},
+    {"ipranges.loadbalancer",       conf_list,    AT(balancers),               "",              "load balancers: whoever connects from here sends a PROXY header"},
+    {"acl.limit",                   conf_int,     AT(personal_limit),          "-1",            "personal objects of the main source per client and day; below 0: no limit"},
     {"whois.limit.connectionsPerIp", conf_int,    AT(connections_per_address), "0",             "connections at a time from one address; 0: no limit"},
     {"query.connections.max",       conf_int,     AT(connections_total),       "10000",         "connections at a time; 0: no limit"},
     {"whois.read.timeout.sec",      conf_seconds, AT(read_timeout_s),          "180",           "close a client that is silent or does not read"},
@@ -150,20 +155,38 @@ static enum err take_abuse_rules(struct settings *settings, const struct query_c
     return ERR_OK;
 }
 
-static enum err take_trusted(struct settings *settings, const struct query_conf *conf,
-                             struct why *why)
+static enum err take_ranges(struct address_list *list, const char *key,
+                            const struct conf_list *ranges, struct why *why)
 {
-    if (conf->trusted.count > MAX_SOURCES) {
-        return why_set(why, ERR_SYNTAX, "ipranges.trusted: more than %d ranges", MAX_SOURCES);
+    struct ip_range range;
+
+    for (size_t i = 0; i < ranges->count; i++) {
+        if (ip_parse(str_from(ranges->items[i]), &range) != ERR_OK) {
+            return why_set(why, ERR_SYNTAX, "%s: %s is no address or prefix", key,
+                           ranges->items[i]);
+        }
+        address_list_add(list, &range, 0);
     }
-    for (size_t i = 0; i < conf->trusted.count; i++) {
-        if (ip_parse(str_from(conf->trusted.items[i]), &settings->trusted[i]) != ERR_OK) {
-            return why_set(why, ERR_SYNTAX, "ipranges.trusted: %s is no address or prefix",
-                           conf->trusted.items[i]);
+    address_list_seal(list);
+    return ERR_OK;
+}
+
+static enum err take_addresses(struct settings *settings, const struct query_conf *conf,
+                               struct why *why)
+{
+    enum err rc = take_ranges(&settings->trusted, "ipranges.trusted", &conf->trusted, why);
+
+    if (rc == ERR_OK) {
+        rc = take_ranges(&settings->blocked, "ipranges.blocked", &conf->blocked, why);
+    }
+    if (rc == ERR_OK && conf->proxy_protocol) {
+        rc = take_ranges(&settings->balancers, "ipranges.loadbalancer", &conf->balancers, why);
+        if (rc == ERR_OK && conf->balancers.count == 0) {
+            log_warn(LOG_QUERY, "proxy.protocol.enabled does nothing: ipranges.loadbalancer names "
+                                "nobody who may send a PROXY header");
         }
     }
-    settings->trusted_count = conf->trusted.count;
-    return ERR_OK;
+    return rc;
 }
 
 static void add_comment_lines(struct buf *out, const char *text)
@@ -226,7 +249,7 @@ enum err settings_new(const struct query_conf *conf, const struct query_source *
     }
     buf_reserve(&settings->strings, strings_size(conf));
     if ((rc = take_sources(settings, conf, sources, source_count, why)) != ERR_OK ||
-        (rc = take_trusted(settings, conf, why)) != ERR_OK ||
+        (rc = take_addresses(settings, conf, why)) != ERR_OK ||
         (rc = take_abuse_rules(settings, conf, why)) != ERR_OK) {
         settings_free(settings);
         return rc;
@@ -249,6 +272,9 @@ void settings_free(struct settings *settings)
     buf_free(&settings->banner);
     buf_free(&settings->served_by);
     buf_free(&settings->strings);
+    address_list_free(&settings->trusted);
+    address_list_free(&settings->blocked);
+    address_list_free(&settings->balancers);
     free(settings);
 }
 
@@ -263,28 +289,4 @@ const struct query_source *settings_source(const struct settings *settings, stru
         }
     }
     return NULL;
-}
-
-bool settings_trusts(const struct settings *settings, const struct sockaddr_storage *peer)
-{
-    bool is_v6 = peer->ss_family == AF_INET6;
-    u128 address = 0;
-
-    if (is_v6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
-
-        for (size_t i = 0; i < sizeof(in6->sin6_addr.s6_addr); i++) {
-            address = address << 8 | in6->sin6_addr.s6_addr[i];
-        }
-    } else {
-        address = ntohl(((const struct sockaddr_in *)peer)->sin_addr.s_addr);
-    }
-    for (size_t i = 0; i < settings->trusted_count; i++) {
-        const struct ip_range *range = &settings->trusted[i];
-
-        if (range->is_v6 == is_v6 && range->begin <= address && address <= range->end) {
-            return true;
-        }
-    }
-    return false;
 }

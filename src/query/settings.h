@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "query/addresses.h"
 #include "query/follow.h"
 #include "query/server.h"
 
@@ -20,10 +21,11 @@ struct settings {
     struct str additional[MAX_SOURCES];
     size_t additional_count;
     struct abuse_rules abuse;
-    struct ip_range trusted[MAX_SOURCES];
-    size_t trusted_count;
-    struct buf banner;    /**< With the empty line behind it. */
-    struct buf served_by; /**< The line and one empty line; an answer adds another. */
+    struct address_list trusted;   /**< ipranges.trusted */
+    struct address_list blocked;   /**< ipranges.blocked */
+    struct address_list balancers; /**< ipranges.loadbalancer, while they are listened to. */
+    struct buf banner;             /**< With the empty line behind it. */
+    struct buf served_by;          /**< The line and one empty line; an answer adds another. */
     int connections_per_address, connections_total;
     int answer_timeout_s;
     bool log_queries;
@@ -48,4 +50,3 @@ void settings_free(struct settings *settings); /* NULL is fine. */
 /** @return The source with this name (upper case); the main one for the nonauth name; NULL when
  * unknown. */
 const struct query_source *settings_source(const struct settings *settings, struct str name);
-bool settings_trusts(const struct settings *settings, const struct sockaddr_storage *peer);

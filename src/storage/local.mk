@@ -20,19 +20,23 @@ libstorage_a_SOURCES += src/storage/snapshot.c src/storage/snapshot.h
 libstorage_a_SOURCES += src/storage/reader.c
 libstorage_a_SOURCES += src/storage/ranges.c
 libstorage_a_SOURCES += \
-    src/storage/batch.c src/storage/history.c src/storage/history.h src/storage/jdbc.c \
+    src/storage/acl_store.c src/storage/acl_store.h src/storage/batch.c \
+    src/storage/history.c src/storage/history.h src/storage/jdbc.c \
     src/storage/load.c src/storage/load_parts.h src/storage/reload.c \
     src/storage/operators.c src/storage/position.c src/storage/rebuild.c \
     src/storage/rows.c src/storage/source.c src/storage/source.h src/storage/source_checkpoint.c \
     src/storage/source_parts.h \
     src/storage/sql.c src/storage/sql.h src/storage/tables.c
 
-# The tables' one truth is etc/schema.sql; the program carries a copy.
-EXTRA_DIST += etc/schema.sql
-CLEANFILES += src/storage/schema_sql.h
+# The tables' one truth is etc/*schema.sql; the program carries copies.
+EXTRA_DIST += etc/schema.sql etc/acl_schema.sql
+CLEANFILES += src/storage/schema_sql.h src/storage/acl_schema_sql.h
 src/storage/libstorage_a-tables.$(OBJEXT): src/storage/schema_sql.h
+src/storage/libstorage_a-acl_store.$(OBJEXT): src/storage/acl_schema_sql.h
 src/storage/schema_sql.h: etc/schema.sql
+src/storage/acl_schema_sql.h: etc/acl_schema.sql
+src/storage/schema_sql.h src/storage/acl_schema_sql.h:
 	@$(MKDIR_P) src/storage
-	$(AM_V_GEN)(echo 'static const char schema_sql[] ='; \
-	  sed -e '/^--/d' -e 's/[\\"]/\\&/g' -e 's/.*/    "&\\n"/' $(top_srcdir)/etc/schema.sql; \
+	$(AM_V_GEN)name=$$(basename $@ _sql.h); (echo "static const char $${name}_sql[] ="; \
+	  sed -e '/^--/d' -e 's/[\\"]/\\&/g' -e 's/.*/    "&\\n"/' $(top_srcdir)/etc/$$name.sql; \
 	  echo '    ;') >$@.new && mv $@.new $@

@@ -11,7 +11,8 @@
 #include "tests/query/fixture.h"
 #include "tests/query/small_registry.h"
 
-#define STEPS_MAX 10000 /* Far more than the registry has objects. */
+#define STEPS_MAX      10000 /* Far more than the registry has objects. */
+#define PERSONAL_LIMIT 2     /* Some answers are cut short. */
 
 static struct settings *settings;
 static struct answer_tools tools;
@@ -34,6 +35,7 @@ static void set_up(void)
     tools.reader = reader_new();
     tools.matcher = key_matcher_new();
     tools.scratch = arena_new(1 << 24);
+    tools.acl = acl_new(&system_clock, PERSONAL_LIMIT);
     for (int i = 0; i < 2; i++) {
         sources[i].index = index_new(sources[i].name);
         fixture_load(sources[i].index, STR(small_registry));
@@ -52,17 +54,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct answer answer;
     enum answer_progress progress;
     char *line;
+    static u128 next_client; /* Each comes for the first time: no input depends on another. */
+    struct answer_client client = {.is_trusted = size % 2 == 0};
     int steps = 0;
 
     if (settings == NULL) {
         set_up();
     }
+    client.address.begin = client.address.end = ++next_client << 64;
+    client.address.is_v6 = true;
     line = malloc(size + 1);
     if (line == NULL) {
         abort();
     }
     memcpy(line, data, size);
-    if (answer_read(&answer, &tools, (struct str){line, size}, size % 2 == 0, arena) == ERR_OK) {
+    if (answer_read(&answer, &tools, (struct str){line, size}, &client, arena) == ERR_OK) {
         free(line);
         while ((progress = answer_step(&answer, &out)) != ANSWER_DONE) {
             if (progress == ANSWER_WAITS) {

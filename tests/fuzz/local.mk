@@ -9,6 +9,7 @@ FUZZ_TARGETS = \
     tests/fuzz/ip_fuzz \
     tests/fuzz/nrtm_fuzz \
     tests/fuzz/object_fuzz \
+    tests/fuzz/proxy_fuzz \
     tests/fuzz/query_fuzz
 FUZZ_SECONDS = 60
 EXTRA_DIST += tests/fuzz/seeds
@@ -46,6 +47,9 @@ tests_fuzz_ip_fuzz_LDADD = $(FUZZ_LINK) $(LINK_RPSL)
 
 tests_fuzz_object_fuzz_SOURCES = tests/fuzz/object_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_object_fuzz_LDADD = $(FUZZ_LINK) $(LINK_RPSL)
+
+tests_fuzz_proxy_fuzz_SOURCES = tests/fuzz/proxy_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_proxy_fuzz_LDADD = $(FUZZ_LINK) $(LINK_NET)
 
 tests_fuzz_query_fuzz_SOURCES = tests/fuzz/query_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_query_fuzz_LDADD = $(FUZZ_LINK) $(LINK_QUERY)

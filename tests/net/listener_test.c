@@ -313,3 +313,124 @@ Test(listener, every_loop_gets_its_share)
     cr_expect_gt(accepts_of[0], 20);
     cr_expect_gt(accepts_of[1], 20);
 }
+
+/* --- load balancers --- */
+
+static bool is_proxy(void *context, const struct sockaddr_storage *peer)
+{
+    return true;
+}
+
+static bool is_unlimited(void *context, const struct sockaddr_storage *peer)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
+
+    return peer->ss_family == AF_INET && in->sin_addr.s_addr == htonl(0xC0000208);
+}
+
+static void expect_forwarded_peer(struct server *s)
+{
+    cr_expect_str_eq(conn_peer(s->newest), "192.0.2.7");
+    cr_expect_eq(conn_peer_address(s->newest)->ss_family, AF_INET);
+}
+
+Test(listener, a_proxy_header_in_pieces_names_the_peer)
+{
+    static const char header[] = "PROXY TCP4 192.0.2.7 198.51.100.1 999 43\r\n";
+    int client;
+
+    server.conf.is_proxy = is_proxy;
+    server_start(&server);
+    client = client_connect(server.port);
+    for (size_t i = 0; i + 1 < sizeof(header); i++) {
+        client_send_bytes(client, header + i, 1);
+    }
+    expect_echo(client);
+    server_call(&server, expect_forwarded_peer);
+    close(client);
+    server_stop(&server);
+}
+
+Test(listener, lines_behind_a_proxy_header_are_not_lost)
+{
+    int client;
+
+    server.conf.is_proxy = is_proxy;
+    server_start(&server);
+    client = client_connect(server.port);
+    client_send(client, "PROXY UNKNOWN\r\nx\nyy\n");
+    client_expect(client, "1 x\n2 yy\n");
+    close(client);
+    server_stop(&server);
+}
+
+Test(listener, without_its_proxy_header_a_connection_is_closed)
+{
+    int client;
+
+    server.conf.is_proxy = is_proxy;
+    server_start(&server);
+    client = client_connect(server.port);
+    client_send(client, "AS1\n");
+    cr_expect_str_eq(client_read_all(client), "");
+    close(client);
+    client = client_connect(server.port); /* A check. */
+    close(client);
+    server_stop(&server);
+    cr_expect_eq(server.accepted, 0);
+}
+
+Test(listener, forwarded_connections_count_for_their_client)
+{
+    int first, second, third;
+
+    server.conf.is_proxy = is_proxy;
+    server.conf.is_unlimited = is_unlimited;
+    server.max_per_address = 1;
+    server_start(&server);
+    first = client_connect(server.port);
+    client_send(first, "PROXY TCP4 192.0.2.7 198.51.100.1 999 43\r\n");
+    expect_echo(first);
+    second = client_connect(server.port);
+    client_send(second, "PROXY TCP4 192.0.2.7 198.51.100.1 999 43\r\n");
+    cr_expect_str_eq(client_read_all(second), "too many\n");
+    close(second);
+    server_wait_close(&server);
+    second = client_connect(server.port);
+    client_send(second, "PROXY TCP4 192.0.2.8 198.51.100.1 999 43\r\n");
+    expect_echo(second);
+    third = client_connect(server.port);
+    client_send(third, "PROXY TCP4 192.0.2.8 198.51.100.1 999 43\r\n");
+    expect_echo(third);
+    close(first);
+    server_wait_close(&server);
+    first = client_connect(server.port);
+    client_send(first, "PROXY TCP4 192.0.2.7 198.51.100.1 999 43\r\n");
+    expect_echo(first);
+    close(first);
+    close(second);
+    close(third);
+    server_stop(&server);
+}
+
+Test(listener, a_connection_counts_in_the_total_until_its_descriptor_is_free)
+{
+    int client, other;
+
+    server.max_total = 1;
+    server_start(&server);
+    client = client_connect(server.port);
+    client_send(client, "bye x\n");
+    cr_expect_str_eq(client_read_all(client), "x");
+    server_wait_close(&server);
+    cr_expect_eq(net_limits_count(server.limits), 1, "it lingers: we have not closed yet");
+    expect_refused("full\n");
+    close(client);
+    while (net_limits_count(server.limits) > 0) {
+        usleep(1000);
+    }
+    other = client_connect(server.port);
+    expect_echo(other);
+    close(other);
+    server_stop(&server);
+}

@@ -5,7 +5,8 @@ NET_TESTS = \
     tests/net/fast_path_test \
     tests/net/listener_test \
     tests/net/loop_test \
-    tests/net/pool_test
+    tests/net/pool_test \
+    tests/net/proxy_header_test
 check_PROGRAMS += $(NET_TESTS)
 TESTS += $(NET_TESTS)
 
@@ -19,3 +20,4 @@ tests_net_listener_test_SOURCES = tests/net/listener_test.c $(TEST_SERVER)
 tests_net_listener_test_LDADD = $(LINK_NET) $(CRITERION_LIBS)
 tests_net_loop_test_LDADD = $(LINK_NET) $(CRITERION_LIBS)
 tests_net_pool_test_LDADD = $(LINK_NET) $(CRITERION_LIBS)
+tests_net_proxy_header_test_LDADD = $(LINK_NET) $(CRITERION_LIBS)

@@ -1,5 +1,7 @@
 # Criterion tests of src/query; each links only what its folder may see.
 QUERY_TESTS = \
+    tests/query/acl_test \
+    tests/query/addresses_test \
     tests/query/answer_test \
     tests/query/check_test \
     tests/query/diff_test \
@@ -12,6 +14,9 @@ QUERY_TESTS = \
     tests/query/versions_test
 check_PROGRAMS += $(QUERY_TESTS)
 TESTS += $(QUERY_TESTS)
+
+tests_query_acl_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)
+tests_query_addresses_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)
 
 tests_query_answer_test_SOURCES = tests/query/answer_test.c tests/query/small_registry.h \
     tests/query/fixture.c tests/query/fixture.h

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -57,6 +58,7 @@ static void start(int per_address, int read_timeout_s, int answer_timeout_s)
         .main_source = "RIPE",
         .nonauth_source = "",
         .connections_per_address = per_address,
+        .personal_limit = -1,
         .read_timeout_s = read_timeout_s,
         .answer_timeout_s = answer_timeout_s,
         .answer_memory_bytes = 1 << 20,
@@ -528,4 +530,129 @@ Test(server_with_impatience, closes_an_answer_that_the_database_holds_up)
     hear_close(fd);
     sem_wait(&database_asked);
     sem_post(&database_answers);
+}
+
+/* --- who is who --- */
+
+static void reconfigure(void)
+{
+    struct why why;
+
+    cr_assert_eq(query_server_reconfigure(server, &conf, &why), ERR_OK, "%s", why.text);
+}
+
+Test(server, a_session_lives_by_the_newest_lists)
+{
+    int fd = dial();
+
+    hear(fd, BANNER);
+    say(fd, "-k -rBG -T person AB1-RIPE\n");
+    hear(fd, ANSWER BANNER);
+    conf.blocked = (struct conf_list){loopback, 1};
+    reconfigure();
+    say(fd, "-rBG -T person AB1-RIPE\n");
+    hear(fd, "% Your host 127.0.0.1 has been blocked. Please contact support <ripe-dbm@ripe.net> "
+             "for further assistance.\n\n" SERVED "\n");
+    hear_close(fd);
+}
+
+Test(server, a_session_is_trusted_as_long_as_its_address)
+{
+    static const char question[] = "-k -rBG -i auth SSO x\n";
+    int fd;
+
+    conf.trusted = (struct conf_list){loopback, 1};
+    reconfigure();
+    fd = dial();
+    hear(fd, BANNER);
+    say(fd, question);
+    hear(fd, "%ERROR:101: no entries found\n%\n% No entries found in source RIPE.\n\n" SERVED
+             "\n" BANNER);
+    conf.trusted.count = 0;
+    reconfigure();
+    say(fd, question);
+    hear(fd, "% Inverse search on 'auth' attribute is limited to 'key-cert' objects only\n\n" SERVED
+             "\n" BANNER);
+    close(fd);
+}
+
+Test(server, many_ranges_may_be_trusted)
+{
+    static char texts[300][16];
+    static const char *ranges[300];
+
+    for (int i = 0; i < 300; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "10.%d.%d.0/24", i / 256, i % 256);
+        ranges[i] = texts[i];
+    }
+    conf.trusted = (struct conf_list){ranges, 300};
+    reconfigure();
+}
+
+Test(server, a_limit_is_enforced_and_can_be_changed)
+{
+    int fd = dial();
+
+    conf.personal_limit = 0;
+    reconfigure();
+    say(fd, "-k -rBG -T person AB1-RIPE\n");
+    hear(fd, BANNER "%ERROR:201: access denied for 127.0.0.1\n%\n"
+                    "% Queries from your IP address have passed the daily limit of controlled "
+                    "objects.\n"
+                    "% Access from your host has been temporarily denied.\n"
+                    "% For more information, see\n"
+                    "% https://docs.db.ripe.net/"
+                    "FAQ#why-did-i-receive-an-error-201-access-denied\n\n" SERVED "\n");
+    hear_close(fd);
+    conf.personal_limit = 2;
+    reconfigure();
+    fd = dial();
+    say(fd, "-rBG -T person AB1-RIPE\n");
+    hear(fd, BANNER ANSWER);
+    hear_close(fd);
+}
+
+Test(server, a_load_balancers_header_names_the_client)
+{
+    int fd;
+
+    conf.proxy_protocol = true;
+    conf.balancers = (struct conf_list){loopback, 1};
+    conf.blocked = (struct conf_list){(const char *[]){"192.0.2.7"}, 1};
+    reconfigure();
+    fd = dial();
+    say(fd, "PROXY TCP4 192.0.2.7 127.0.0.1 999 43\r\nhelp\r\n");
+    hear(fd, BANNER "% Your host 192.0.2.7 has been blocked. Please contact support "
+                    "<ripe-dbm@ripe.net> for further assistance.\n\n" SERVED "\n");
+    hear_close(fd);
+    fd = dial();
+    say(fd, "PROXY TCP4 192.0.2.8 127.0.0.1 999 43\r\n");
+    hear(fd, BANNER);
+    say(fd, "-rBG -T person AB1-RIPE\n");
+    hear(fd, ANSWER);
+    hear_close(fd);
+    fd = dial();
+    say(fd, "-rBG -T person AB1-RIPE\n");
+    hear_close(fd);
+}
+
+Test(server_limits, who_asks_for_others_has_any_connections, .timeout = 30)
+{
+    struct acl_rules rules = {0};
+    struct ip_range here = {0x7F000001, 0x7F000001, false};
+    int fds[3];
+
+    start(1, 60, 600);
+    address_list_add(&rules.proxies, &here, 0);
+    acl_set_rules_take(query_server_acl(server), &rules);
+    for (int i = 0; i < 3; i++) {
+        fds[i] = dial();
+        hear(fds[i], BANNER);
+    }
+    acl_set_rules_take(query_server_acl(server), &rules);
+    for (int i = 0; i < 2; i++) {
+        close(fds[i]);
+    }
+    close(fds[2]);
+    teardown();
 }

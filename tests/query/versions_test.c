@@ -93,6 +93,7 @@ static void setup(void)
         .reader = reader_new(),
         .matcher = key_matcher_new(),
         .scratch = arena_new(1 << 24),
+        .acl = acl_new(&system_clock, -1),
     };
     sources[0] = (struct query_source){.name = "RIPE", .upstream = "RIPE", .is_main = true};
     sources[1] = (struct query_source){.name = "X-GRS", .upstream = "RIPE"};
@@ -114,6 +115,7 @@ static void teardown(void)
     key_matcher_free(tools.matcher);
     arena_free(tools.scratch);
     buf_free(&tools.utf8);
+    acl_free(tools.acl);
     buf_free(&printed);
     settings_free(settings);
     arena_free(arena);
@@ -125,12 +127,13 @@ TestSuite(versions, .init = setup, .fini = teardown);
 
 static struct answer ask(const char *line)
 {
+    const struct answer_client client = {.is_trusted = true};
     enum answer_progress progress;
     struct answer answer;
 
     buf_clear(&printed);
     arena_reset(arena);
-    cr_assert_eq(answer_read(&answer, &tools, str_from(line), true, arena), ERR_OK);
+    cr_assert_eq(answer_read(&answer, &tools, str_from(line), &client, arena), ERR_OK);
     while ((progress = answer_step(&answer, &printed)) != ANSWER_DONE) {
         if (progress == ANSWER_WAITS) {
             version_query_run(answer.versions);
@@ -160,8 +163,9 @@ static void expect(const char *line, const char *text)
     "% Versions are numbers greater or equal to 1\n"                                               \
     "% but cannot exceed the object's current version number.\n\n"
 #define DELETED                                                                                    \
-    HEAD("INETNUM", "10.0.0.0 - 10.0.0.255") "% This object was deleted on "                       \
-                                             "2001-09-09T01:46:45Z\n\n"
+    HEAD("INETNUM", "10.0.0.0 - 10.0.0.255")                                                       \
+    "% This object was deleted on "                                                                \
+    "2001-09-09T01:46:45Z\n\n"
 
 Test(versions, are_listed)
 {
