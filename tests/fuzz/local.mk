@@ -4,6 +4,7 @@
 # To add one: its name to FUZZ_TARGETS, and its _SOURCES and _LDADD.
 FUZZ_TARGETS = \
     tests/fuzz/answer_fuzz \
+    tests/fuzz/checkpoint_fuzz \
     tests/fuzz/conf_fuzz \
     tests/fuzz/dump_fuzz \
     tests/fuzz/ip_fuzz \
@@ -32,6 +33,9 @@ fuzz: $(FUZZ_TARGETS)
 	    ./$$program -max_total_time=$(FUZZ_SECONDS) corpus-$$name \
 	        $(top_srcdir)/tests/fuzz/seeds/$$name; \
 	done
+
+tests_fuzz_checkpoint_fuzz_SOURCES = tests/fuzz/checkpoint_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_checkpoint_fuzz_LDADD = $(FUZZ_LINK) $(LINK_STORAGE)
 
 tests_fuzz_conf_fuzz_SOURCES = tests/fuzz/conf_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_conf_fuzz_LDADD = $(FUZZ_LINK) $(LINK_CONF)
