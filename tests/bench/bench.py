@@ -5,7 +5,8 @@
 rows:
 
     bench.py load       a dump: from the command to durable and answering, memory
-    bench.py restart    from the start to the first right answer, memory
+    bench.py restart    from the start to the first right answer, index rebuilt, memory
+    bench.py restart-checkpoint    the same, index read from its checkpoint
     bench.py catchup    a backlog of updates, spread evenly over all objects
     bench.py queries    single objects, 64 persistent clients
     bench.py oneshot    the same, one connection per query
@@ -58,8 +59,8 @@ TARGETS = {
         "freshness": (50, 1),
     },
     8000000: {
-        "load": (120, 1), "load-keys": (200, 1), "restart": (60, 1), "rss": (2400, 1),
-        "peak": (3100, 1), "rss-readers": (2900, 1), "catchup": (10000, -1),
+        "load": (120, 1), "load-keys": (200, 1), "restart": (60, 1), "restart-checkpoint": (5, 1),
+        "rss": (2400, 1), "peak": (3100, 1), "rss-readers": (2900, 1), "catchup": (10000, -1),
         "catchup-small": (10000, -1), "queries-same": (0.70, -1), "oneshot-same": (0.85, -1),
         "contacts-same": (0.50, -1), "bulk": (300, -1), "bulk-others": (5, 1),
         "inverse": (200, 1), "flat": (1.30, 1),
@@ -223,6 +224,7 @@ def measure_restart(bench):
     answered, rss, peak, selected = [], [], [], []
     for _ in bench.turns("restart"):
         bench.whoisd.stop()
+        bench.whoisd.drop_checkpoint()
         bench.upstream.reset()
         selected.append(bench.sql_floor("select", "--sql", bench.database.cnf, "--database",
                                         rig.DATABASE)["seconds"])
@@ -231,10 +233,47 @@ def measure_restart(bench):
         time.sleep(IDLE_S)
         rss.append(bench.whoisd.memory_mb("VmRSS"))
     return [
-        row(bench, "restart", "restart to answering", "%.2f s" % median(answered), median(answered),
+        row(bench, "restart", "restart to answering, without a checkpoint",
+            "%.2f s" % median(answered), median(answered),
             "SELECT of the same rows %.2f s" % median(selected),
             "%.2f x" % (median(answered) / median(selected)), "%.0f s"),
         row(bench, "restart-memory", "resident memory after a restart, high-water",
+            "%.0f MB, %.0f MB" % (median(rss), max(peak))),
+    ]
+
+
+def read_file(path):
+    """@return Seconds for all of a file, read to one buffer."""
+    buffer = bytearray(4 << 20)
+    began = time.monotonic()
+    with open(path, "rb", buffering=0) as file:
+        while file.readinto(buffer):
+            pass
+    return time.monotonic() - began
+
+
+def measure_restart_checkpoint(bench):
+    bench.ensure_running()
+    rig.wait_for("a checkpoint", lambda: os.path.exists(bench.whoisd.checkpoint), 600)
+    answered, rss, peak, floor = [], [], [], []
+    for _ in bench.turns("restart from the checkpoint"):
+        bench.whoisd.stop()
+        bench.upstream.reset()
+        read_file(bench.whoisd.checkpoint)      # Into the page cache.
+        floor.append(read_file(bench.whoisd.checkpoint))
+        answered.append(bench.start())
+        if not bench.whoisd.used_checkpoint():
+            raise RuntimeError("the checkpoint was not used: see %s" % bench.whoisd.console)
+        peak.append(bench.whoisd.memory_mb("VmHWM"))
+        time.sleep(IDLE_S)
+        rss.append(bench.whoisd.memory_mb("VmRSS"))
+    size = os.path.getsize(bench.whoisd.checkpoint)
+    return [
+        row(bench, "restart-checkpoint", "restart from the checkpoint to answering",
+            "%.2f s" % median(answered), median(answered),
+            "reading the file, %.0f MB in the page cache, %.2f s" % (size / 1e6, median(floor)),
+            "%.1f x" % (median(answered) / median(floor)), "%.0f s"),
+        row(bench, "restart-checkpoint-memory", "resident memory after it, high-water",
             "%.0f MB, %.0f MB" % (median(rss), max(peak))),
     ]
 
@@ -506,6 +545,7 @@ def measure_freshness(bench):
 MEASUREMENTS = {
     "load": measure_load,
     "restart": measure_restart,
+    "restart-checkpoint": measure_restart_checkpoint,
     "queries": measure_queries,
     "oneshot": measure_oneshot,
     "contacts": measure_contacts,

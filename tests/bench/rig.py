@@ -114,6 +114,9 @@ class Whoisd:
         self.binary, self.root = os.path.abspath(binary), root
         self.port = free_port()
         self.process = None
+        self.checkpoint = os.path.join(root, "var", "checkpoint", SOURCE + ".img")
+        self.console = os.path.join(root, "var", "console.log")
+        self.console_from = 0
         os.makedirs(os.path.join(root, "var"), exist_ok=True)
         url = "jdbc:mariadb://localhost/%%s?localSocket=%s" % database.socket
         user, password = database.client["db_user"], database.client["db_password"]
@@ -143,7 +146,20 @@ class Whoisd:
     def pid(self):
         return self.process.pid
 
+    def drop_checkpoint(self):
+        """Have the next start read the database."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.checkpoint)
+
+    def used_checkpoint(self):
+        """Whether this start read the checkpoint."""
+        with open(self.console, encoding="utf-8") as file:
+            file.seek(self.console_from)
+            return SOURCE + ": index read from checkpoint" in file.read()
+
     def start(self):
+        with contextlib.suppress(FileNotFoundError):
+            self.console_from = os.path.getsize(self.console)
         with open(os.path.join(self.root, "output.log"), "ab") as output:
             self.process = subprocess.Popen([self.binary, "--config", "properties"], cwd=self.root,
                                             stdin=subprocess.DEVNULL, stdout=output, stderr=output)
