@@ -91,6 +91,7 @@ write_properties()
         cat >properties.new <<END
 # Written by quickstart.sh. All options: etc/whois.properties.example
 whois.source=LOCAL
+whois.additional.sources=$source
 port.query=$(query_port)
 
 whois.db.master.url=jdbc:mariadb://localhost/LOCAL?localSocket=$db_socket
