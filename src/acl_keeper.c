@@ -25,10 +25,12 @@ struct acl_keeper {
     struct acl_store *store; /* NULL: no tables. */
 
     pthread_t thread;
+    bool is_running;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool is_running, is_stopping, is_woken; /* Under the lock. */
+    bool is_stopping, is_woken; /* Under the lock. */
 
+    /* The thread's. */
     bool is_failing;
     bool has_news; /* Rules that were not logged yet. */
     size_t denied, limits, proxies;

@@ -183,7 +183,7 @@ part_threads()
 {
     run threads-build build tsan CFLAGS='-O1 -g' --enable-sanitizers=thread &&
         TSAN_OPTIONS=halt_on_error=1 E2E_BUILD=SAN \
-            run threads-scenarios scenarios tsan end_state.py snapshots.py service.py
+            run threads-scenarios scenarios tsan end_state.py snapshots.py service.py access.py
 }
 
 part_fuzz()

@@ -40,7 +40,7 @@ def start(lab, **options):
     lab.options.update({"whois.source": "RIPE", "nrtm.import.enabled": "false", "acl.limit": LIMIT,
                         "acl.database.url":
                             "jdbc:mariadb://localhost/%s?localSocket=%s" % (ACL, lab.database.socket),
-                        "acl.refresh.sec": 0, "query.log": "true"})
+                        "acl.refresh.sec": 0, "query.log": "true", "query.threads": 2})
     lab.options.update(options)
     with gzip.open(dump, "wb") as file:
         file.write((MAINTAINER + INETNUM + ROLE + PERSON).encode())
@@ -50,9 +50,8 @@ def start(lab, **options):
     lab.wait_for("the tables", lambda: lab.database.sql("SHOW TABLES LIKE 'acl_personal'", ACL, may_fail=True))
 
 
-def restart(lab):
-    """The server knows the tables' rules again when this returns."""
-    lab.stop()
+def start_again(lab):
+    """The server knows what the tables hold when this returns."""
     lab.start()
     lab.wait_for_log("access control denied=")
 
@@ -99,8 +98,10 @@ def test_limit_in_the_place_of_an_object(lab):
           [["127.0.0.2/32", str(LIMIT), "BLOCK_TEMPORARY", "00:00:00"],
            ["127.0.0.3/32", str(LIMIT), "BLOCK_TEMPORARY", "00:00:00"]], "acl_event")
 
-    restart(lab)
-    equal(ask(lab, ASK_MAINTAINER, "127.0.0.2"), FOR_TODAY % "127.0.0.2", "after a restart")
+    lab.kill()
+    start_again(lab)
+    equal(ask(lab, ASK_MAINTAINER, "127.0.0.2"), FOR_TODAY % "127.0.0.2", "after a crash")
+    equal(ask(lab, ASK_PERSON, "127.0.0.4"), PERSON, "right before a stop")
     out = subprocess.run(["whois", "-h", "127.0.0.1", "-p", str(lab.port), "--", ASK_MAINTAINER], check=False,
                          stdout=subprocess.PIPE).stdout.decode()
     if MAINTAINER not in out:
@@ -109,7 +110,9 @@ def test_limit_in_the_place_of_an_object(lab):
     # Nine blocks on the days before make ten.
     sql(lab, "".join("INSERT INTO acl_event VALUES ('127.0.0.2/32', CURDATE() - INTERVAL %d DAY, 2, "
                      "'BLOCK_TEMPORARY');" % day for day in range(1, 10)))
-    restart(lab)
+    lab.stop()
+    equal(sql(lab, "SELECT objects FROM acl_personal WHERE prefix = '127.0.0.4/32'"), [["1"]], "the last count")
+    start_again(lab)
     equal(ask(lab, ASK_MAINTAINER, "127.0.0.2"), FOR_GOOD % "127.0.0.2", "after ten blocks")
     equal(ask(lab, ASK_MAINTAINER, "127.0.0.3"), FOR_TODAY % "127.0.0.3", "after one")
     equal(sql(lab, "SELECT prefix, denied_date = CURDATE() FROM acl_denied"), [["127.0.0.2/32", "1"]], "acl_denied")
@@ -158,6 +161,22 @@ def test_without_the_database(lab):
     lab.wait_for("the block", lambda: sql(lab, "SELECT prefix FROM acl_event") == [["127.0.0.8/32"]])
     equal(sql(lab, "SELECT objects FROM acl_personal"), [[str(LIMIT + 1)]], "count")
     lab.stop()
+
+
+@long_only
+def test_a_hanging_database_holds_up_neither_answers_nor_stop(lab):
+    start(lab)
+    os.kill(lab.database.pid(), signal.SIGSTOP)
+    try:
+        equal(ask(lab, ASK_PERSON, "127.0.0.8"), PERSON, "a hanging database")
+        lab.wait_for("the tables to be asked", lab.database.has_unread_request)
+        equal(ask(lab, ASK_PERSON, "127.0.0.8"), PERSON, "a hanging database")
+        equal(ask(lab, ASK_PERSON, "127.0.0.8"), FOR_TODAY % "127.0.0.8", "a hanging database")
+        lab.process.send_signal(signal.SIGTERM)
+        lab.wait_for_log("the last counts of access control are lost")
+        equal(lab.wait_for_end(), 0, "exit code")
+    finally:
+        os.kill(lab.database.pid(), signal.SIGCONT)
 
 
 def test_load_balancer(lab):
