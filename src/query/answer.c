@@ -161,7 +161,8 @@ static enum err choose_sources(struct answer *answer)
 {
     const struct settings *settings = settings_of(answer);
     const struct query *query = &answer->query;
-    bool is_default = !query_has(query, QF(SOURCES) | QF(ALL_SOURCES) | QF(RESOURCE));
+    /* A -s that names nothing is none. */
+    bool is_default = query->source_count == 0 && !query_has(query, QF(ALL_SOURCES) | QF(RESOURCE));
     size_t most = settings->source_count + settings->additional_count + query->source_count + 1;
 
     answer->parts = arena_calloc(answer->arena, most, sizeof(*answer->parts));

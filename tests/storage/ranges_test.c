@@ -231,6 +231,62 @@ Test(storage_ranges, every_mode_is_its_definition_for_ipv6)
     }
 }
 
+/* The ranges of a seed, put in an order of their own and in many batches, while others come and go:
+ * what is found is what the definition says, by the same ids. */
+static void run_in_order(uint64_t range_seed, uint64_t order_seed)
+{
+    enum { COUNT = 120, PER_BATCH = 7, PASSING = 10000 };
+    char ranges[COUNT][80];
+    uint32_t ids[COUNT];
+
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t begin = draw(&range_seed, 200), end = begin + draw(&range_seed, 200 - begin);
+
+        snprintf(ranges[i], sizeof(ranges[i]), "10.0.0.%u - 10.0.0.%u", begin, end);
+        ids[i] = i;
+    }
+    for (uint32_t i = COUNT - 1; i > 0; i--) {
+        uint32_t other = draw(&order_seed, i + 1), id = ids[i];
+
+        ids[i] = ids[other];
+        ids[other] = id;
+    }
+    index_begin(made);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        put(ids[i] + 1, "inetnum", ranges[ids[i]]);
+        put(PASSING + i, "inetnum", ranges[draw(&order_seed, COUNT)]);
+        held_count--;
+        if (i >= PER_BATCH) {
+            cr_assert_eq(index_remove(made, PASSING + i - PER_BATCH), ERR_OK);
+        }
+        if (i % PER_BATCH == 0) {
+            publish();
+            index_begin(made);
+        }
+    }
+    for (uint32_t i = COUNT - PER_BATCH; i < COUNT; i++) {
+        cr_assert_eq(index_remove(made, PASSING + i), ERR_OK);
+    }
+    publish();
+    for (uint32_t begin = 0; begin < 200; begin += 3) {
+        for (uint32_t size = 0; begin + size < 200; size += 1 + size / 4) {
+            struct ip_range wanted = {.begin = (10u << 24) + begin,
+                                      .end = (10u << 24) + begin + size};
+
+            assert_modes(RANGE_INETNUM, &wanted, order_seed);
+        }
+    }
+}
+
+Test(storage_ranges, the_order_of_arrival_decides_nothing)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        run_in_order(1 + seed / 4, seed);
+        teardown();
+        setup();
+    }
+}
+
 Test(storage_ranges, nothing_is_found_in_an_empty_tree)
 {
     index_begin(made);
