@@ -190,7 +190,8 @@ part_fuzz()
 {
     run fuzz-build build fuzz CC=clang --enable-fuzzers \
         --enable-sanitizers=address,undefined CFLAGS='-O1 -g' &&
-        run fuzz-run make -C "$out/fuzz" fuzz FUZZ_SECONDS=10
+        run fuzz-run make -C "$out/fuzz" fuzz FUZZ_SECONDS=10 &&
+        run fuzz-planted make -C "$out/fuzz" fuzz-planted FUZZ_SECONDS=60
 }
 
 if [ -e "$tree/config.status" ]; then

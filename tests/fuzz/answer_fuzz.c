@@ -9,10 +9,18 @@
 
 #include "query/answer.h"
 #include "tests/query/fixture.h"
+#include "tests/query/fixture_versions.h"
 #include "tests/query/small_registry.h"
 
 #define STEPS_MAX      10000 /* Far more than the registry has objects. */
 #define PERSONAL_LIMIT 2     /* Some answers are cut short. */
+
+/* What became of some of the registry's objects. */
+static const char journal[] = "ADD 1\n\nas-set: AS-OPEN\nmembers: AS1\nsource: RIPE\n\n"
+                              "ADD 2\n\nas-set: AS-OPEN\nremarks: x\n+ y\nsource: RIPE\n\n"
+                              "DEL 3\n\naut-num: AS7\nsource: RIPE\n\n"
+                              "DEL 4\n\nas-set: AS-SHUT\nsource: RIPE\n\n"
+                              "ADD 5\n\nas-set: AS-SHUT\nsource: RIPE\n\n";
 
 static struct settings *settings;
 static struct answer_tools tools;
@@ -39,6 +47,8 @@ static void set_up(void)
     for (int i = 0; i < 2; i++) {
         sources[i].index = index_new(sources[i].name);
         fixture_load(sources[i].index, STR(small_registry));
+        sources[i].versions = &fixture_version_store;
+        sources[i].context = fixture_versions_new(STR(small_registry), STR(journal));
         reader_attach(tools.reader, sources[i].index);
     }
     reader_refresh(tools.reader);

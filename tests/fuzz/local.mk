@@ -1,13 +1,15 @@
 # Fuzz targets, one per parser. A target NAME is NAME_fuzz.c here and some files in seeds/NAME/.
 # `make check` replays the seeds; configured with --enable-fuzzers (clang), `make fuzz` lets libFuzzer
-# loose on each for FUZZ_SECONDS.
+# loose on each for FUZZ_SECONDS; it prints the coverage (cov:) as it goes.
 # To add one: its name to FUZZ_TARGETS, and its _SOURCES and _LDADD.
 FUZZ_TARGETS = \
     tests/fuzz/answer_fuzz \
     tests/fuzz/checkpoint_fuzz \
     tests/fuzz/conf_fuzz \
+    tests/fuzz/diff_fuzz \
     tests/fuzz/dump_fuzz \
     tests/fuzz/ip_fuzz \
+    tests/fuzz/key_fuzz \
     tests/fuzz/nrtm_fuzz \
     tests/fuzz/object_fuzz \
     tests/fuzz/proxy_fuzz \
@@ -34,6 +36,14 @@ fuzz: $(FUZZ_TARGETS)
 	        $(top_srcdir)/tests/fuzz/seeds/$$name; \
 	done
 
+# The fuzzer has to find a bug that key_fuzz plants on demand.
+.PHONY: fuzz-planted
+fuzz-planted: tests/fuzz/key_fuzz
+	@mkdir -p corpus-planted; \
+	if FUZZ_PLANTED=1 ./tests/fuzz/key_fuzz -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=corpus-planted/ \
+	    corpus-planted $(top_srcdir)/tests/fuzz/seeds/key; then echo "the planted bug was not found"; exit 1; \
+	else echo "the planted bug was found"; fi
+
 tests_fuzz_checkpoint_fuzz_SOURCES = tests/fuzz/checkpoint_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_checkpoint_fuzz_LDADD = $(FUZZ_LINK) $(LINK_STORAGE)
 
@@ -58,7 +68,14 @@ tests_fuzz_proxy_fuzz_LDADD = $(FUZZ_LINK) $(LINK_NET)
 tests_fuzz_query_fuzz_SOURCES = tests/fuzz/query_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_query_fuzz_LDADD = $(FUZZ_LINK) $(LINK_QUERY)
 
+tests_fuzz_key_fuzz_SOURCES = tests/fuzz/key_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_key_fuzz_LDADD = $(FUZZ_LINK) $(LINK_QUERY)
+
+tests_fuzz_diff_fuzz_SOURCES = tests/fuzz/diff_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_diff_fuzz_LDADD = $(FUZZ_LINK) $(LINK_QUERY)
+
 tests_fuzz_answer_fuzz_SOURCES = tests/fuzz/answer_fuzz.c tests/query/fixture.c tests/query/fixture.h \
+    tests/query/fixture_versions.c tests/query/fixture_versions.h \
     tests/query/small_registry.h $(FUZZ_MAIN)
 tests_fuzz_answer_fuzz_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_fuzz_answer_fuzz_LDADD = $(FUZZ_LINK) $(LINK_QUERY) $(ZLIB_LIBS)

@@ -437,12 +437,7 @@ Test(answer_without_data, a_mirror_says_that_it_is_being_loaded)
     cr_expect_not(answer.must_close);
 }
 
-Test(answer, a_list_of_no_sources_is_none)
-{
-    ask("-s , nosuch");
-    cr_expect_not_null(strstr(printed.at, "% No entries found in source RIPE"), "%s", printed.at);
-
-    /* --- access control --- */
+/* --- access control --- */
 
 #define E201(address)                                                                              \
     "%ERROR:201: access denied for " address "\n%\n"                                               \
@@ -458,157 +453,159 @@ Test(answer, a_list_of_no_sources_is_none)
     "% https://docs.db.ripe.net/FAQ#why-did-i-receive-an-error-201-access-denied\n\n"
 #define ASK_ALICE "-rBG -T person AB1-RIPE"
 
-    static int64_t budget_left(const char *address)
-    {
-        struct ip_range range;
+static int64_t budget_left(const char *address)
+{
+    struct ip_range range;
 
-        cr_assert_eq(ip_parse(str_from(address), &range), ERR_OK);
-        return acl_budget(tools.acl, &range);
-    }
+    cr_assert_eq(ip_parse(str_from(address), &range), ERR_OK);
+    return acl_budget(tools.acl, &range);
+}
 
-    static void set_rule(size_t offset, const char *prefix, int value)
-    {
-        struct acl_rules rules = {0};
-        struct ip_range range;
+static void set_rule(size_t offset, const char *prefix, int value)
+{
+    struct acl_rules rules = {0};
+    struct ip_range range;
 
-        cr_assert_eq(ip_parse(str_from(prefix), &range), ERR_OK);
-        address_list_add((struct address_list *)((char *)&rules + offset), &range, value);
-        acl_set_rules_take(tools.acl, &rules);
-    }
+    cr_assert_eq(ip_parse(str_from(prefix), &range), ERR_OK);
+    address_list_add((struct address_list *)((char *)&rules + offset), &range, value);
+    acl_set_rules_take(tools.acl, &rules);
+}
 
 #define SET_RULE(list, prefix, value) set_rule(offsetof(struct acl_rules, list), prefix, value)
 
-    Test(answer, the_object_above_the_limit_becomes_an_error)
-    {
-        struct answer answer;
+Test(answer, the_object_above_the_limit_becomes_an_error)
+{
+    struct answer answer;
 
-        acl_set_default_limit(tools.acl, 1);
-        expect(ASK_ALICE, ALICE);
-        cr_expect_eq(budget_left("127.0.0.1"), 0);
-        answer = ask_between(ASK_ALICE, NULL);
-        cr_expect_str_eq(printed.at, E201("127.0.0.1"));
-        cr_expect(answer.must_close);
-        cr_expect_str_eq(answer.failure, "limit");
-        cr_expect_eq(budget_left("127.0.0.1"), -1);
-        expect("-K -T mntner ONE-MNT", E201("127.0.0.1"));
-        cr_expect_eq(budget_left("127.0.0.1"), -1, "a refused query counts nothing");
-    }
+    acl_set_default_limit(tools.acl, 1);
+    expect(ASK_ALICE, ALICE);
+    cr_expect_eq(budget_left("127.0.0.1"), 0);
+    answer = ask_between(ASK_ALICE, NULL);
+    cr_expect_str_eq(printed.at, E201("127.0.0.1"));
+    cr_expect(answer.must_close);
+    cr_expect_str_eq(answer.failure, "limit");
+    cr_expect_eq(budget_left("127.0.0.1"), -1);
+    expect("-K -T mntner ONE-MNT", E201("127.0.0.1"));
+    cr_expect_eq(budget_left("127.0.0.1"), -1, "a refused query counts nothing");
+}
 
-    Test(answer, an_answer_is_cut_where_the_limit_is_reached)
-    {
-        acl_set_default_limit(tools.acl, 0);
-        expect("-B -T inetnum 10.1.9.9",
-               "% Information related to '10.1.0.0 - 10.1.255.255'\n\n"
-               "% Abuse contact for '10.1.0.0 - 10.1.255.255' is 'abuse@example.net'\n\n"
-               "inetnum:        10.1.0.0 - 10.1.255.255\nnetname:        TEN-ONE\n"
-               "admin-c:        AB1-RIPE\ntech-c:         AB2-RIPE\nmnt-by:         ONE-MNT\n"
-               "notify:         n@example.net\nsource:         RIPE\n\n" DESK E201("127.0.0.1"));
-    }
+Test(answer, an_answer_is_cut_where_the_limit_is_reached)
+{
+    acl_set_default_limit(tools.acl, 0);
+    expect("-B -T inetnum 10.1.9.9",
+           "% Information related to '10.1.0.0 - 10.1.255.255'\n\n"
+           "% Abuse contact for '10.1.0.0 - 10.1.255.255' is 'abuse@example.net'\n\n"
+           "inetnum:        10.1.0.0 - 10.1.255.255\nnetname:        TEN-ONE\n"
+           "admin-c:        AB1-RIPE\ntech-c:         AB2-RIPE\nmnt-by:         ONE-MNT\n"
+           "notify:         n@example.net\nsource:         RIPE\n\n" DESK E201("127.0.0.1"));
+}
 
-    Test(answer, a_primary_object_leaves_its_comment_behind)
-    {
-        acl_set_default_limit(tools.acl, 0);
-        expect("-T person AB1-RIPE",
-               I1 "% Information related to 'AB1-RIPE'\n\n" E201("127.0.0.1"));
-    }
+Test(answer, a_primary_object_leaves_its_comment_behind)
+{
+    acl_set_default_limit(tools.acl, 0);
+    expect("-T person AB1-RIPE", I1 "% Information related to 'AB1-RIPE'\n\n" E201("127.0.0.1"));
+}
 
-    Test(answer, a_warning_comes_before_the_refusal)
-    {
-        SET_RULE(denied, "127.0.0.0/8", 0);
-        expect(
-            "-x ONE-MNT",
-            "%WARNING:902: useless IP flag passed\n%\n"
-            "% An IP flag (-l, -L, -m, -M, -x, -d or -b) used without an IP key.\n\n" E201_FOR_GOOD(
-                "127.0.0.1"));
-    }
+Test(answer, a_warning_comes_before_the_refusal)
+{
+    SET_RULE(denied, "127.0.0.0/8", 0);
+    expect("-x ONE-MNT",
+           "%WARNING:902: useless IP flag passed\n%\n"
+           "% An IP flag (-l, -L, -m, -M, -x, -d or -b) used without an IP key.\n\n" E201_FOR_GOOD(
+               "127.0.0.1"));
+}
 
-    Test(answer, contacts_count_each_time_they_are_printed)
-    {
-        acl_set_default_limit(tools.acl, 100);
-        ask("-T inetnum,route 10.1.9.9");
-        ask("-T person AB1-RIPE");
-        cr_expect_eq(budget_left("127.0.0.1"), 98);
-        ask("-F -i admin-c AB1-RIPE");
-        cr_expect_eq(budget_left("127.0.0.1"), 98, "-F shows no contacts");
-        ask("-F -T person -i nic-hdl AB1-RIPE");
-        ask("-F AB1-RIPE");
-        ask("-F Alice");
-        cr_expect_lt(budget_left("127.0.0.1"), 98, "but persons that were asked for");
-    }
+Test(answer, contacts_count_each_time_they_are_printed)
+{
+    acl_set_default_limit(tools.acl, 100);
+    ask("-T inetnum,route 10.1.9.9");
+    ask("-T person AB1-RIPE");
+    cr_expect_eq(budget_left("127.0.0.1"), 98);
+    ask("-F -i admin-c AB1-RIPE");
+    cr_expect_eq(budget_left("127.0.0.1"), 98, "-F shows no contacts");
+    ask("-F -T person -i nic-hdl AB1-RIPE");
+    ask("-F AB1-RIPE");
+    ask("-F Alice");
+    cr_expect_lt(budget_left("127.0.0.1"), 98, "but persons that were asked for");
+}
 
-    Test(answer, what_is_no_whole_person_of_the_main_source_is_not_counted)
-    {
-        acl_set_default_limit(tools.acl, 0);
-        expect("-s X-GRS -rG -T person AB1-RIPE", ALICE);
-        expect("-rBG -T role AB2-RIPE", DESK);
-        cr_expect_null(strstr(ask("-K -i admin-c AB2-RIPE"), "ERROR:201"));
-        cr_expect_null(strstr(ask("--no-personal -T inetnum 10.1.9.9"), "ERROR:201"));
-        cr_expect_null(strstr(ask("-b 10.1.9.9"), "ERROR:201"));
-        cr_expect_eq(budget_left("127.0.0.1"), 0);
-    }
+Test(answer, what_is_no_whole_person_of_the_main_source_is_not_counted)
+{
+    acl_set_default_limit(tools.acl, 0);
+    expect("-s X-GRS -rG -T person AB1-RIPE", ALICE);
+    expect("-rBG -T role AB2-RIPE", DESK);
+    cr_expect_null(strstr(ask("-K -i admin-c AB2-RIPE"), "ERROR:201"));
+    cr_expect_null(strstr(ask("--no-personal -T inetnum 10.1.9.9"), "ERROR:201"));
+    cr_expect_null(strstr(ask("-b 10.1.9.9"), "ERROR:201"));
+    cr_expect_eq(budget_left("127.0.0.1"), 0);
+}
 
-    Test(answer, a_role_that_takes_no_complaints_is_a_person)
-    {
-        fixture_apply(index_main,
-                      STR("ADD 1\n\nrole:           Other Desk\nnic-hdl:        OD1-RIPE\n"
-                          "source:         RIPE\n\n"));
-        reader_refresh(tools.reader);
-        acl_set_default_limit(tools.acl, 1);
-        expect("-rBG -T role OD1-RIPE",
-               "role:           Other Desk\nnic-hdl:        OD1-RIPE\nsource:         RIPE\n\n");
-        expect("-rBG -T role OD1-RIPE", E201("127.0.0.1"));
-    }
+Test(answer, a_role_that_takes_no_complaints_is_a_person)
+{
+    fixture_apply(index_main, STR("ADD 1\n\nrole:           Other Desk\nnic-hdl:        OD1-RIPE\n"
+                                  "source:         RIPE\n\n"));
+    reader_refresh(tools.reader);
+    acl_set_default_limit(tools.acl, 1);
+    expect("-rBG -T role OD1-RIPE",
+           "role:           Other Desk\nnic-hdl:        OD1-RIPE\nsource:         RIPE\n\n");
+    expect("-rBG -T role OD1-RIPE", E201("127.0.0.1"));
+}
 
-    Test(answer, an_unlimited_client_is_not_counted)
-    {
-        acl_set_default_limit(tools.acl, 0);
-        SET_RULE(limits, "127.0.0.1/32", -1);
-        expect(ASK_ALICE, ALICE);
-        cr_expect_eq(budget_left("127.0.0.1"), INT64_MAX);
-    }
+Test(answer, an_unlimited_client_is_not_counted)
+{
+    acl_set_default_limit(tools.acl, 0);
+    SET_RULE(limits, "127.0.0.1/32", -1);
+    expect(ASK_ALICE, ALICE);
+    cr_expect_eq(budget_left("127.0.0.1"), INT64_MAX);
+}
 
-    Test(answer, denied_clients_may_ask_about_the_server_only)
-    {
-        struct answer answer;
+Test(answer, denied_clients_may_ask_about_the_server_only)
+{
+    struct answer answer;
 
-        SET_RULE(denied, "127.0.0.0/8", 0);
-        answer = ask_between("ONE-MNT", NULL);
-        cr_expect_str_eq(printed.at, E201_FOR_GOOD("127.0.0.1"));
-        cr_expect(answer.must_close);
-        cr_expect_null(strstr(ask("-t person"), "ERROR"));
-        cr_expect_null(strstr(ask("-q sources"), "ERROR"));
-        cr_expect_null(strstr(ask("help"), "ERROR"));
-        client.address = (struct ip_range){((u128)0x20010db8 << 96) + 1, 0, true};
-        client.address.end = client.address.begin;
-        SET_RULE(denied, "2001:db8::/32", 0);
-        expect("ONE-MNT", E201_FOR_GOOD("2001:db8:0:0:0:0:0:1"));
-    }
+    SET_RULE(denied, "127.0.0.0/8", 0);
+    answer = ask_between("ONE-MNT", NULL);
+    cr_expect_str_eq(printed.at, E201_FOR_GOOD("127.0.0.1"));
+    cr_expect(answer.must_close);
+    cr_expect_null(strstr(ask("-t person"), "ERROR"));
+    cr_expect_null(strstr(ask("-q sources"), "ERROR"));
+    cr_expect_null(strstr(ask("help"), "ERROR"));
+    client.address = (struct ip_range){((u128)0x20010db8 << 96) + 1, 0, true};
+    client.address.end = client.address.begin;
+    SET_RULE(denied, "2001:db8::/32", 0);
+    expect("ONE-MNT", E201_FOR_GOOD("2001:db8:0:0:0:0:0:1"));
+}
 
-    Test(answer, blocked_clients_may_ask_nothing)
-    {
-        static const char refusal[] =
-            "% Your host 127.0.0.1 has been blocked. Please contact support "
-            "<ripe-dbm@ripe.net> for further assistance.\n\n";
+Test(answer, blocked_clients_may_ask_nothing)
+{
+    static const char refusal[] = "% Your host 127.0.0.1 has been blocked. Please contact support "
+                                  "<ripe-dbm@ripe.net> for further assistance.\n\n";
 
-        client.is_blocked = true;
-        expect("help", refusal);
-        expect("-T nosuch x", refusal);
-        cr_expect(ask_between("-k", NULL).must_close);
-    }
+    client.is_blocked = true;
+    expect("help", refusal);
+    expect("-T nosuch x", refusal);
+    cr_expect(ask_between("-k", NULL).must_close);
+}
 
-    Test(answer, only_proxies_ask_for_others)
-    {
-        acl_set_default_limit(tools.acl, 1);
-        expect("-V tag,192.0.2.7 ONE-MNT", "%ERROR:203: you are not allowed to act as a proxy\n\n");
-        expect("-V tag -K -T mntner ONE-MNT", I3 "mntner:         ONE-MNT\n\n");
-        cr_expect_null(strstr(ask("-V tag,192.0.2.7 -t person"), "ERROR"));
-        cr_expect(strstr(ask("-V tag,192.0.2.0/24 ONE-MNT"), "ERROR:111"));
+Test(answer, only_proxies_ask_for_others)
+{
+    acl_set_default_limit(tools.acl, 1);
+    expect("-V tag,192.0.2.7 ONE-MNT", "%ERROR:203: you are not allowed to act as a proxy\n\n");
+    expect("-V tag -K -T mntner ONE-MNT", I3 "mntner:         ONE-MNT\n\n");
+    cr_expect_null(strstr(ask("-V tag,192.0.2.7 -t person"), "ERROR"));
+    cr_expect(strstr(ask("-V tag,192.0.2.0/24 ONE-MNT"), "ERROR:111"));
 
-        SET_RULE(proxies, "127.0.0.1/32", 0);
-        expect("-V tag,192.0.2.7 " ASK_ALICE, ALICE);
-        cr_expect_eq(budget_left("192.0.2.7"), 0);
-        cr_expect_eq(budget_left("127.0.0.1"), 1);
-        expect("-V tag,192.0.2.7 " ASK_ALICE, E201("192.0.2.7"));
-        expect("-V tag,192.0.2.7 -K -T mntner ONE-MNT", I3 "mntner:         ONE-MNT\n\n");
-        expect("-V tag,192.0.2.8 " ASK_ALICE, ALICE);
-    }
+    SET_RULE(proxies, "127.0.0.1/32", 0);
+    expect("-V tag,192.0.2.7 " ASK_ALICE, ALICE);
+    cr_expect_eq(budget_left("192.0.2.7"), 0);
+    cr_expect_eq(budget_left("127.0.0.1"), 1);
+    expect("-V tag,192.0.2.7 " ASK_ALICE, E201("192.0.2.7"));
+    expect("-V tag,192.0.2.7 -K -T mntner ONE-MNT", I3 "mntner:         ONE-MNT\n\n");
+    expect("-V tag,192.0.2.8 " ASK_ALICE, ALICE);
+}
+
+Test(answer, a_list_of_no_sources_is_none)
+{
+    ask("-s , nosuch");
+    cr_expect_not_null(strstr(printed.at, "% No entries found in source RIPE"), "%s", printed.at);
+}
