@@ -94,6 +94,7 @@ write_config()
 datadir=$dir/data
 socket=$socket
 pid-file=$dir/mysqld.pid
+tmpdir=$dir/tmp
 log-error=$dir/error.log
 skip-networking
 skip-name-resolve
@@ -136,6 +137,13 @@ GRANT SELECT ON *.* TO rdonly@localhost;
 END
     chmod 600 "$dir"/{dbint.cnf,rdonly.cnf,users.sql}
     chown "$run_as" "$dir/users.sql"
+}
+
+# Its own: a server that starts removes the temporary tables it finds, those of other servers too.
+make_tmp()
+{
+    mkdir -p "$dir/tmp"
+    chown "$run_as" "$dir/tmp"
 }
 
 create_data()
@@ -192,6 +200,7 @@ start()
     make_socket_dir
     write_config
     write_users
+    make_tmp
     create_data
     setsid mariadbd --defaults-file="$dir/my.cnf" --user="$run_as" \
         </dev/null >>"$dir/error.log" 2>&1 9>&- &

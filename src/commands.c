@@ -19,12 +19,14 @@
 #include "base/log.h"
 #include "daemon.h"
 #include "mirror/loader.h"
+#include "mirror/status_file.h"
+#include "status.h"
 
-#define EXIT_DEGRADED 150 /* LSB leaves 150 to 199 to applications. */
-#define EXIT_USAGE    2
+#define EXIT_USAGE 2
 
 #define LOCAL_QUERY_TIME_S 10
-#define WAIT_LINE_MS       2000
+#define WAIT_LINE_MS       2000 /* Between lines that say what wait-ready waits for. */
+#define WAIT_LOOK_MS       20
 #define ASKED_OBJECTS      8 /* Before a source is said not to answer. */
 
 /* --- helpers --- */
@@ -73,85 +75,6 @@ static bool parse_serial(const char *text, int64_t *out)
     }
     *out = (int64_t)value;
     return true;
-}
-
-/* --- status --- */
-
-static const char *state_text(const struct source_status *status, char *text, size_t size)
-{
-    switch (status->state) {
-    case SOURCE_CLOSED:
-        return "closed";
-    case SOURCE_OPENING:
-        snprintf(text, size, "opening %d%%", status->percent);
-        return text;
-    case SOURCE_EMPTY:
-        return "empty";
-    case SOURCE_LOADING:
-        snprintf(text, size, "loading %d%%", status->percent);
-        return text;
-    case SOURCE_READY:
-        return status->read_only ? "read-only" : "ready";
-    case SOURCE_FAILED:
-        return "failed";
-    }
-    return "?";
-}
-
-static void print_time(int64_t wall_ms, char *text, size_t size)
-{
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm parts;
-
-    if (wall_ms == 0 || gmtime_r(&seconds, &parts) == NULL) {
-        snprintf(text, size, "-");
-        return;
-    }
-    strftime(text, size, "%Y-%m-%d %H:%M:%S", &parts);
-}
-
-static int run_status(struct daemon *daemon, size_t count, char **words, struct control_out *out)
-{
-    struct query_counters counters;
-    bool degraded = false;
-
-    (void)count;
-    (void)words;
-    query_server_counters(daemon->query, &counters);
-    control_print(out, "whoisd %s is running, pid %d, port %d", PACKAGE_VERSION, (int)getpid(),
-                  query_server_port(daemon->query));
-    control_print(out,
-                  "connections %d open, %llu accepted, %llu refused; %llu queries, %llu objects",
-                  counters.open, (unsigned long long)counters.connections,
-                  (unsigned long long)counters.refused, (unsigned long long)counters.queries,
-                  (unsigned long long)counters.objects);
-    control_print(out, "%-16s %-12s %10s %11s %11s %10s  %-19s  %s", "source", "state", "objects",
-                  "serial", "hw", "quarantine", "last commit (UTC)", "mirror");
-    for (size_t i = 0; i < storage_source_count(daemon->storage); i++) {
-        struct source *source = storage_source(daemon->storage, i);
-        struct source_status status;
-        struct mirror_status mirror;
-        char state[32];
-        char commit[32];
-
-        source_get_status(source, &status);
-        mirror_get_status(daemon->mirror, source, &mirror);
-        print_time(status.last_commit_ms, commit, sizeof(commit));
-        control_print(out, "%-16s %-12s %10llu %11lld %11lld %10llu  %-19s  %s",
-                      source_name(source), state_text(&status, state, sizeof(state)),
-                      (unsigned long long)status.objects, (long long)status.serial,
-                      (long long)status.hw, (unsigned long long)status.quarantined, commit,
-                      mirror.text);
-        if (status.error[0] != '\0') {
-            control_print(out, "  %s: %s", source_name(source), status.error);
-        }
-        if (mirror.error[0] != '\0') {
-            control_print(out, "  %s: %s", source_name(source), mirror.error);
-        }
-        degraded = degraded || status.state == SOURCE_FAILED || status.state == SOURCE_CLOSED ||
-                   status.database_down || mirror.is_degraded;
-    }
-    return degraded ? EXIT_DEGRADED : EXIT_SUCCESS;
 }
 
 /* --- waiting for answers --- */
@@ -284,7 +207,6 @@ static int run_wait_ready(struct daemon *daemon, size_t count, char **words,
     for (size_t i = 0; i < storage_source_count(daemon->storage);) {
         struct source *source = storage_source(daemon->storage, i);
         struct source_status status;
-        char state[32];
 
         if (is_settled(daemon, source)) {
             i++;
@@ -293,18 +215,18 @@ static int run_wait_ready(struct daemon *daemon, size_t count, char **words,
         source_get_status(source, &status);
         if (clock_mono_ms(&system_clock) > end_ms) {
             control_print(out, "%s does not answer yet: %s %s", source_name(source),
-                          state_text(&status, state, sizeof(state)), status.error);
+                          source_state_text(&status), status.error);
             return EXIT_FAILURE;
         }
         if (clock_mono_ms(&system_clock) >= next_line_ms) {
-            control_print(out, "waiting for %s: %s %s", source_name(source),
-                          state_text(&status, state, sizeof(state)), status.error);
+            control_print(out, "waiting for %s: %s %d%% %s", source_name(source),
+                          source_state_text(&status), status.percent, status.error);
             next_line_ms = clock_mono_ms(&system_clock) + WAIT_LINE_MS;
         }
         if (out->fd < 0 || atomic_load(&daemon->is_stopping)) {
             return EXIT_FAILURE;
         }
-        nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = WAIT_LOOK_MS * 1000000}, NULL);
     }
     control_print(out, "every source that holds objects answers");
     return EXIT_SUCCESS;
@@ -511,9 +433,9 @@ static int run_set_serial(struct daemon *daemon, size_t count, char **words,
 
 // clang-format off
 const struct command commands[] = {
-    {"status", "",
-     "state, serials and counters of every source",
-     COMMAND_SERVER, 0, 0, false, run_status},
+    {"status", "[--json]",
+     "state, serials, lag, counters, memory and checksum of every source",
+     COMMAND_SERVER, 0, 1, false, run_status},
     {"wait-ready", "[SECONDS]",
      "until every source that holds objects answers a key of its own",
      COMMAND_SERVER, 0, 1, false, run_wait_ready},

@@ -82,9 +82,10 @@ build_with_tests()
     build "$@" && make -j"$jobs" -s check TESTS=
 }
 
+# The scenarios wait much: more tests at a time than processors.
 check_in()
 {
-    cd "$out/$1" && make -j"$jobs" check VERBOSE=1
+    cd "$out/$1" && make -j$((jobs + 2)) check VERBOSE=1
 }
 
 # scenarios BUILD NAME...: one after the other, on a build.
@@ -168,7 +169,7 @@ part_clang()
 part_long()
 {
     [ -x "$out/gcc/whoisd" ] || run gcc-build build gcc CC=gcc --enable-werror || return
-    E2E_LONG=1 run long-scenarios scenarios gcc end_state.py snapshots.py bad_input.py
+    E2E_LONG=1 run long-scenarios scenarios gcc end_state.py snapshots.py service.py bad_input.py
 }
 
 part_sanitizers()

@@ -27,11 +27,7 @@ enum {
     RELOAD_EVERY_MS = 6 * 60 * 60 * 1000,
     RELOAD_FAILURES_MAX = 2,
     DEGRADED_AFTER_MS = 60000, /* A short back-off is everyday life. */
-    LATE_MS = 10 * 60 * 1000,  /* Worth a WARN. */
-    STALE_MS = 60 * 60 * 1000, /* Worth an ERROR, and a line in every answer. */
 };
-
-enum freshness { FRESH, LATE, STALE };
 
 /** A source and what the mirror does for it. */
 struct member {
@@ -42,7 +38,7 @@ struct member {
     /* The loop's. */
     struct nrtm_client_conf client_conf;
     struct nrtm_client *client; /* NULL: nothing to follow. */
-    enum freshness freshness;
+    enum mirror_freshness freshness;
 
     /* Under the mutex. */
     const struct mirror_source_conf *conf; /* NULL: not mirrored. */
@@ -64,6 +60,7 @@ struct mirror {
     struct storage *storage;
     const struct clock *clock;
     char *status_dir; /* NULL: none. */
+    bool status_file_failed;
     struct member *members;
     size_t count;
     struct loop *loop; /* NULL until started. */
@@ -483,18 +480,16 @@ const struct mirror_source_conf *mirror_source_conf_of(const struct mirror *mirr
 
 /* --- the loop's ticks --- */
 
-static enum freshness freshness_of(const struct member *member, int64_t late_ms)
+static enum mirror_freshness freshness_of(const struct mirror_conf *conf,
+                                          const struct nrtm_client_status *status, int64_t late_ms)
 {
-    enum nrtm_standing standing = member->status.standing;
+    enum nrtm_standing standing = status->standing;
 
-    if (member->client == NULL) {
-        return FRESH;
-    }
-    if (late_ms >= STALE_MS || standing == STANDING_EXPIRED ||
+    if (late_ms >= conf->lag_error_s * INT64_C(1000) || standing == STANDING_EXPIRED ||
         standing == STANDING_RESET_SUSPECTED) {
         return STALE;
     }
-    return late_ms >= LATE_MS ? LATE : FRESH;
+    return late_ms >= conf->lag_warn_s * INT64_C(1000) ? LATE : FRESH;
 }
 
 /* Say so once when a mirror falls behind, falls far behind, and has caught up. */
@@ -503,23 +498,42 @@ static void judge_freshness(struct member *member)
     const struct mirror *mirror = member->mirror;
     int64_t since_ms = member->status.fresh_ms;
     int64_t late_ms = clock_wall_ms(mirror->clock) - since_ms;
-    enum freshness freshness = freshness_of(member, late_ms);
+    enum mirror_freshness freshness =
+        member->client == NULL ? FRESH
+                               : freshness_of(current_conf(member).all, &member->status, late_ms);
 
     if (freshness == member->freshness) {
         return;
     }
-    if (freshness == FRESH) {
+    if (member->client == NULL) {
+        log_info(LOG_IMPORTER, "%s is followed no more", source_name(member->source));
+    } else if (freshness == FRESH) {
         log_info(LOG_IMPORTER, "%s is up to date again", source_name(member->source));
     } else {
         log_write(freshness == STALE ? LOG_ERROR : LOG_WARN, LOG_IMPORTER,
                   "%s is %s: not up to date for %lld min, state=%s", source_name(member->source),
-                  freshness == STALE ? "stale" : "late", (long long)(late_ms / 60000),
+                  mirror_freshness_text(freshness), (long long)(late_ms / 60000),
                   nrtm_standing_text(member->status.standing));
     }
     member->freshness = freshness;
     if (mirror->on_stale != NULL) {
         mirror->on_stale(mirror->stale_context, member->source, freshness == STALE ? since_ms : 0);
     }
+}
+
+static void write_status_file(const struct member *member)
+{
+    struct mirror *mirror = member->mirror;
+    struct mirror_status status;
+    struct why why;
+    bool failed;
+
+    mirror_get_status(mirror, member->source, &status);
+    failed = status_file_write(mirror->status_dir, member->source, &status, &why) != ERR_OK;
+    if (failed && !mirror->status_file_failed) { /* Once: the next attempt is 10 s away. */
+        log_warn(LOG_IMPORTER, "%s", why.text);
+    }
+    mirror->status_file_failed = failed;
 }
 
 static void on_tick(void *context)
@@ -539,8 +553,7 @@ static void on_tick(void *context)
         reload_if_lost(member, now);
         source_housekeep(member->source);
         if (watches && mirror->status_dir != NULL && member->client != NULL) {
-            status_file_write(mirror->status_dir, member->source, &member->client_conf,
-                              &member->status);
+            write_status_file(member);
         }
     }
     if (watches) {
@@ -790,21 +803,44 @@ static void describe(const struct member *member, const struct source_status *st
     snprintf(out->error, sizeof(out->error), "%s", s->error);
 }
 
+static void describe_lag(const struct mirror_conf *conf, const struct nrtm_client_status *status,
+                         int64_t now, struct mirror_status *out)
+{
+    int64_t late_ms = now - status->fresh_ms, left = status->upstream_max - status->position;
+
+    out->freshness = freshness_of(conf, status, late_ms);
+    out->lag_s = late_ms > 0 ? late_ms / 1000 : 0;
+    out->lag_serials = status->upstream_max < 0 ? -1 : left > 0 ? left : 0;
+}
+
+const char *mirror_freshness_text(enum mirror_freshness freshness)
+{
+    static const char *const texts[] = {[FRESH] = "fresh", [LATE] = "late", [STALE] = "stale"};
+
+    return texts[freshness];
+}
+
 void mirror_get_status(struct mirror *mirror, const struct source *source,
                        struct mirror_status *out)
 {
     struct member *member = member_of(mirror, source);
     struct source_status stored;
-    int64_t since;
+    int64_t now = clock_wall_ms(mirror->clock), since;
 
     *out = (struct mirror_status){0};
     source_get_status(member->source, &stored);
     pthread_mutex_lock(&mirror->mutex);
     if (member->has_client) {
         describe(member, &stored, out);
-        since = clock_wall_ms(mirror->clock) - member->status.standing_since_ms;
-        out->is_degraded = member->pauses == 0 && member->status.standing != STANDING_STREAM &&
-                           member->status.standing != STANDING_CATCHUP && since > DEGRADED_AFTER_MS;
+        describe_lag(mirror->conf, &member->status, now, out);
+        out->is_followed = true;
+        out->client = member->status;
+        snprintf(out->peer, sizeof(out->peer), "%s", member->peer);
+        since = now - member->status.standing_since_ms;
+        out->is_degraded =
+            out->freshness != FRESH ||
+            (member->pauses == 0 && member->status.standing != STANDING_STREAM &&
+             member->status.standing != STANDING_CATCHUP && since > DEGRADED_AFTER_MS);
     } else if (member->conf != NULL && !member->conf->is_enabled) {
         snprintf(out->text, sizeof(out->text), "disabled by a mistake in its configuration");
         out->is_degraded = true;

@@ -39,8 +39,9 @@ struct mirror_conf {
     size_t source_count;
     struct net_keepalive keepalive; /**< mirror.keepalive.*: of every socket. */
     int connect_timeout_s, start_timeout_s, idle_probe_s, heartbeat_s, reset_grace_s;
-    int64_t max_object;         /**< mirror.max.object.size, bytes. */
-    struct conf_list bootstrap; /**< bootstrap.dumpfile: loaded when the main source is empty. */
+    int lag_warn_s, lag_error_s; /**< mirror.lag.*: not up to date for so long. */
+    int64_t max_object;          /**< mirror.max.object.size, bytes. */
+    struct conf_list bootstrap;  /**< bootstrap.dumpfile: loaded when the main source is empty. */
 };
 extern const struct conf_key mirror_conf_keys[];
 extern const struct conf_key mirror_source_conf_keys[];
@@ -79,22 +80,36 @@ void mirror_reconfigure(struct mirror *mirror, const struct mirror_conf *conf);
 const char *mirror_notice(const struct mirror *mirror, const struct source *source);
 
 /**
- * Be told when the data of a mirror becomes stale: an hour without being up to date, or an upstream
- * that lost us. Before mirror_start(); called on the mirror loop.
+ * Be told when the data of a mirror becomes stale: mirror.lag.error without being up to date, or an
+ * upstream that lost us. Before mirror_start(); called on the mirror loop.
  * @param hook  since_ms: wall clock when it was last up to date; 0: fresh again.
  */
 void mirror_on_stale(struct mirror *mirror,
                      void (*hook)(void *context, const struct source *source, int64_t since_ms),
                      void *context);
 
+enum mirror_freshness {
+    FRESH,
+    LATE,  /**< mirror.lag.warn without being up to date. */
+    STALE, /**< mirror.lag.error, or an upstream that lost us. */
+};
+
 struct mirror_status {
     char text[160];   /**< One phrase: "streaming from whois.ripe.net:4444", "no mirror", ... */
     char error[300];  /**< "" when fine. */
-    bool is_degraded; /**< Not following although it should. */
+    bool is_degraded; /**< Not following although it should, or not up to date. */
+
+    bool is_followed; /**< False: what follows says nothing. */
+    char peer[128];   /**< "whois.ripe.net:4444" */
+    enum mirror_freshness freshness;
+    int64_t lag_serials; /**< Behind the upstream's newest that we know of; -1: it is unknown. */
+    int64_t lag_s;       /**< Since it was last up to date. */
+    struct nrtm_client_status client;
 };
 /** Any thread. */
 void mirror_get_status(struct mirror *mirror, const struct source *source,
                        struct mirror_status *out);
+const char *mirror_freshness_text(enum mirror_freshness freshness);
 
 /** What a load into this source is read with: charset and limits of its configuration, and given up
  * when the mirror stops. Files and serial are for the caller to fill in. */

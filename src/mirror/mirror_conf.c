@@ -31,6 +31,10 @@ const struct conf_key mirror_conf_keys[] = {
     {"mirror.keepalive.idle", conf_int, AT(keepalive.idle_s), "60", "TCP_KEEPIDLE, seconds"},
     {"mirror.keepalive.intvl", conf_int, AT(keepalive.interval_s), "15", "TCP_KEEPINTVL, seconds"},
     {"mirror.keepalive.cnt", conf_int, AT(keepalive.count), "4", "TCP_KEEPCNT"},
+    {"mirror.lag.warn", conf_seconds, AT(lag_warn_s), "600",
+     "a mirror that has not been up to date for so long is late: a warning in the log"},
+    {"mirror.lag.error", conf_seconds, AT(lag_error_s), "3600",
+     "and stale from here on: an error in the log, and a line in its answers"},
     {"mirror.max.object.size", conf_bytes, AT(max_object), "20m", "objects in dumps and streams"},
     {NULL, NULL, 0, NULL, NULL},
 };

@@ -68,6 +68,21 @@ enum err item_key_text(const struct view *view, struct item *item, struct str *o
     return rc;
 }
 
+enum err item_has_key(const struct view *view, struct item *item, struct str canonical)
+{
+    struct rpsl_key key;
+    struct str text;
+    enum err rc;
+
+    /* Nearly always it is, and the first line tells. */
+    if (is_keyed_by_first(item->info.class) && item_key_text(view, item, &text) == ERR_OK &&
+        str_eq(rpsl_canonical_key(item->info.class, text, view->scratch), canonical)) {
+        return ERR_OK;
+    }
+    rc = item_key(view, item, &key);
+    return rc != ERR_OK ? rc : str_eq(key.canonical, canonical) ? ERR_OK : ERR_NOT_FOUND;
+}
+
 struct str item_value(const struct view *view, const struct item *item, enum rpsl_attr_id attr)
 {
     const struct rpsl_attr *found = rpsl_find(&item->object, attr, 0);

@@ -25,6 +25,10 @@ enum err item_load(const struct view *view, uint32_t id, struct item *out) MUST_
 enum err item_parse(const struct view *view, struct item *item) MUST_CHECK;
 /** The key as comments show it (whois-queries 6.2). @return ERR_OK, ERR_LIMIT, ERR_CORRUPT. */
 enum err item_key_text(const struct view *view, struct item *item, struct str *out) MUST_CHECK;
+/** Whether its canonical key is this. @return ERR_OK (it is), ERR_NOT_FOUND, ERR_LIMIT,
+ * ERR_CORRUPT.
+ */
+enum err item_has_key(const struct view *view, struct item *item, struct str canonical) MUST_CHECK;
 /** The whole key. As above. */
 enum err item_key(const struct view *view, struct item *item, struct rpsl_key *out) MUST_CHECK;
 /**

@@ -12,39 +12,37 @@
 
 /* --- what makes a class a candidate --- */
 
-const struct lookup lookups[] = {
-    {CLASS_INETNUM,      KEY_IS(IP4),                              SEARCH_RANGE   },
-    {CLASS_INETNUM,      KEY_IS(NETNAME),                          SEARCH_NETNAME },
-    {CLASS_INET6NUM,     KEY_IS(IP6),                              SEARCH_RANGE   },
-    {CLASS_INET6NUM,     KEY_IS(NETNAME),                          SEARCH_NETNAME },
-    {CLASS_AS_BLOCK,     KEY_IS(AS_RANGE),                         SEARCH_AS_BLOCK},
-    {CLASS_AUT_NUM,      KEY_IS(AUT_NUM),                          SEARCH_KEY     },
-    {CLASS_AS_SET,       KEY_IS(AS_SET),                           SEARCH_KEY     },
-    {CLASS_ROUTE,        KEY_IS(ROUTE4),                           SEARCH_RANGE   },
-    {CLASS_ROUTE6,       KEY_IS(ROUTE6),                           SEARCH_RANGE   },
-    {CLASS_ROUTE_SET,    KEY_IS(ROUTE_SET),                        SEARCH_KEY     },
-    {CLASS_INET_RTR,     KEY_IS(HOST),                             SEARCH_KEY     },
-    {CLASS_FILTER_SET,   KEY_IS(FILTER_SET),                       SEARCH_KEY     },
-    {CLASS_PEERING_SET,  KEY_IS(PEERING_SET),                      SEARCH_KEY     },
-    {CLASS_RTR_SET,      KEY_IS(RTR_SET),                          SEARCH_KEY     },
-    {CLASS_DOMAIN,       KEY_IS(HOST) | KEY_IS(IP4) | KEY_IS(IP6), SEARCH_DOMAIN  },
-    {CLASS_POETIC_FORM,  KEY_IS(FORM),                             SEARCH_KEY     },
-    {CLASS_POEM,         KEY_IS(POEM),                             SEARCH_KEY     },
-    {CLASS_MNTNER,       KEY_IS(LETTER),                           SEARCH_KEY     },
-    {CLASS_IRT,          KEY_IS(IRT),                              SEARCH_KEY     },
-    {CLASS_IRT,          KEY_IS(EMAIL),                            SEARCH_EMAIL   },
-    {CLASS_KEY_CERT,     KEY_IS(KEY_CERT),                         SEARCH_KEY     },
-    {CLASS_ORGANISATION, KEY_IS(ORGANISATION),                     SEARCH_KEY     },
-    {CLASS_ORGANISATION, KEY_IS(LETTER),                           SEARCH_WORDS   },
-    {CLASS_ORGANISATION, KEY_IS(EMAIL),                            SEARCH_EMAIL   },
-    {CLASS_ROLE,         KEY_IS(NIC_HDL),                          SEARCH_KEY     },
-    {CLASS_ROLE,         KEY_IS(LETTER),                           SEARCH_WORDS   },
-    {CLASS_ROLE,         KEY_IS(EMAIL),                            SEARCH_EMAIL   },
-    {CLASS_PERSON,       KEY_IS(NIC_HDL),                          SEARCH_KEY     },
-    {CLASS_PERSON,       KEY_IS(LETTER),                           SEARCH_WORDS   },
-    {CLASS_PERSON,       KEY_IS(EMAIL),                            SEARCH_EMAIL   },
+// clang-format off
+const struct lookup lookups[CLASS_UNKNOWN][LOOKUPS_MAX + 1] = {
+    [CLASS_INETNUM] = {{KEY_IS(IP4), SEARCH_RANGE}, {KEY_IS(NETNAME), SEARCH_NETNAME}},
+    [CLASS_INET6NUM] = {{KEY_IS(IP6), SEARCH_RANGE}, {KEY_IS(NETNAME), SEARCH_NETNAME}},
+    [CLASS_AS_BLOCK] = {{KEY_IS(AS_RANGE), SEARCH_AS_BLOCK}},
+    [CLASS_AUT_NUM] = {{KEY_IS(AUT_NUM), SEARCH_KEY}},
+    [CLASS_AS_SET] = {{KEY_IS(AS_SET), SEARCH_KEY}},
+    [CLASS_ROUTE] = {{KEY_IS(ROUTE4), SEARCH_RANGE}},
+    [CLASS_ROUTE6] = {{KEY_IS(ROUTE6), SEARCH_RANGE}},
+    [CLASS_ROUTE_SET] = {{KEY_IS(ROUTE_SET), SEARCH_KEY}},
+    [CLASS_INET_RTR] = {{KEY_IS(HOST), SEARCH_KEY}},
+    [CLASS_FILTER_SET] = {{KEY_IS(FILTER_SET), SEARCH_KEY}},
+    [CLASS_PEERING_SET] = {{KEY_IS(PEERING_SET), SEARCH_KEY}},
+    [CLASS_RTR_SET] = {{KEY_IS(RTR_SET), SEARCH_KEY}},
+    [CLASS_DOMAIN] = {{KEY_IS(HOST) | KEY_IS(IP4) | KEY_IS(IP6), SEARCH_DOMAIN}},
+    [CLASS_POETIC_FORM] = {{KEY_IS(FORM), SEARCH_KEY}},
+    [CLASS_POEM] = {{KEY_IS(POEM), SEARCH_KEY}},
+    [CLASS_MNTNER] = {{KEY_IS(LETTER), SEARCH_KEY}},
+    [CLASS_IRT] = {{KEY_IS(IRT), SEARCH_KEY}, {KEY_IS(EMAIL), SEARCH_EMAIL}},
+    [CLASS_KEY_CERT] = {{KEY_IS(KEY_CERT), SEARCH_KEY}},
+    [CLASS_ORGANISATION] = {{KEY_IS(ORGANISATION), SEARCH_KEY},
+                            {KEY_IS(LETTER), SEARCH_WORDS},
+                            {KEY_IS(EMAIL), SEARCH_EMAIL}},
+    [CLASS_ROLE] = {{KEY_IS(NIC_HDL), SEARCH_KEY},
+                    {KEY_IS(LETTER), SEARCH_WORDS},
+                    {KEY_IS(EMAIL), SEARCH_EMAIL}},
+    [CLASS_PERSON] = {{KEY_IS(NIC_HDL), SEARCH_KEY},
+                      {KEY_IS(LETTER), SEARCH_WORDS},
+                      {KEY_IS(EMAIL), SEARCH_EMAIL}},
 };
-const size_t lookup_count = sizeof(lookups) / sizeof(lookups[0]);
+// clang-format on
 
 #define RESOURCE_CLASSES                                                                           \
     (CLASS_BIT(CLASS_INETNUM) | CLASS_BIT(CLASS_INET6NUM) | CLASS_BIT(CLASS_AUT_NUM) |             \
@@ -106,37 +104,38 @@ static unsigned kinds_of(struct str text)
 struct syntax {
     enum key_test test;
     unsigned allowed, needed; /* Kinds of characters. */
-    const char *tag;          /* Lower-case letters that must occur; NULL: none. */
+    struct str tag;           /* Lower-case letters that must occur; "": none. */
     bool tag_leads;           /* They must come first. */
     const char *pattern;      /* Full match, any case; NULL: the other columns say it all. */
 };
 
+#define NO_TAG     STR_INIT("")
 #define SET_SYNTAX "[A-Z0-9_-]*[A-Z0-9](:.*|$)"
 
 // clang-format off
 static const struct syntax syntaxes[] = {
-    {KEY_TEST_LETTER,       KIND_ANY, KIND_LETTER, NULL, false, NULL},
-    {KEY_TEST_NETNAME,      KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, 0, NULL, false, NULL},
-    {KEY_TEST_NIC_HDL,      KIND_LETTER | KIND_DIGIT | KIND_DASH, 0, NULL, false, NULL},
-    {KEY_TEST_AUT_NUM,      KIND_LETTER | KIND_DIGIT, KIND_LETTER | KIND_DIGIT, "as", true, "AS[0-9]+"},
-    {KEY_TEST_AS_SET,       KIND_ANY, KIND_LETTER | KIND_DASH, "as-", false, "(^|.*:)AS-[A-Z0-9_-]*(:.*|$)"},
-    {KEY_TEST_ROUTE_SET,    KIND_ANY, KIND_LETTER | KIND_DASH, "rs-", false, "(^|.*:)RS-" SET_SYNTAX},
-    {KEY_TEST_RTR_SET,      KIND_ANY, KIND_LETTER | KIND_DASH, "rtrs-", false, "(^|.*:)RTRS-" SET_SYNTAX},
-    {KEY_TEST_FILTER_SET,   KIND_ANY, KIND_LETTER | KIND_DASH, "fltr-", false, "(^|.*:)FLTR-" SET_SYNTAX},
-    {KEY_TEST_PEERING_SET,  KIND_ANY, KIND_LETTER | KIND_DASH, "prng-", false, "(^|.*:)PRNG-" SET_SYNTAX},
-    {KEY_TEST_HOST,         KIND_LETTER | KIND_DIGIT | KIND_SLASH | KIND_DASH | KIND_DOT, 0, NULL, false,
+    {KEY_TEST_LETTER,       KIND_ANY, KIND_LETTER, NO_TAG, false, NULL},
+    {KEY_TEST_NETNAME,      KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, 0, NO_TAG, false, NULL},
+    {KEY_TEST_NIC_HDL,      KIND_LETTER | KIND_DIGIT | KIND_DASH, 0, NO_TAG, false, NULL},
+    {KEY_TEST_AUT_NUM,      KIND_LETTER | KIND_DIGIT, KIND_LETTER | KIND_DIGIT, STR_INIT("as"), true, "AS[0-9]+"},
+    {KEY_TEST_AS_SET,       KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("as-"), false, "(^|.*:)AS-[A-Z0-9_-]*(:.*|$)"},
+    {KEY_TEST_ROUTE_SET,    KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("rs-"), false, "(^|.*:)RS-" SET_SYNTAX},
+    {KEY_TEST_RTR_SET,      KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("rtrs-"), false, "(^|.*:)RTRS-" SET_SYNTAX},
+    {KEY_TEST_FILTER_SET,   KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("fltr-"), false, "(^|.*:)FLTR-" SET_SYNTAX},
+    {KEY_TEST_PEERING_SET,  KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("prng-"), false, "(^|.*:)PRNG-" SET_SYNTAX},
+    {KEY_TEST_HOST,         KIND_LETTER | KIND_DIGIT | KIND_SLASH | KIND_DASH | KIND_DOT, 0, NO_TAG, false,
                             "[A-Z0-9/-]*(\\.[A-Z0-9-]+)*\\.?"},
-    {KEY_TEST_POEM,         KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, "poem-", true,
+    {KEY_TEST_POEM,         KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, STR_INIT("poem-"), true,
                             "POEM-[A-Z0-9][A-Z0-9_-]*"},
-    {KEY_TEST_FORM,         KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, "form-", true,
+    {KEY_TEST_FORM,         KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, STR_INIT("form-"), true,
                             "FORM-[A-Z0-9][A-Z0-9_-]*"},
-    {KEY_TEST_IRT,          KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, "irt-", true,
+    {KEY_TEST_IRT,          KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, STR_INIT("irt-"), true,
                             "IRT-[A-Z0-9_-]+[A-Z0-9]"},
-    {KEY_TEST_KEY_CERT,     KIND_ANY, KIND_LETTER, "pgpkey-", true, "PGPKEY-.+"},
-    {KEY_TEST_KEY_CERT,     KIND_ANY, KIND_LETTER, "x509", true, "X509.+"},
-    {KEY_TEST_ORGANISATION, KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, "org-", true,
+    {KEY_TEST_KEY_CERT,     KIND_ANY, KIND_LETTER, STR_INIT("pgpkey-"), true, "PGPKEY-.+"},
+    {KEY_TEST_KEY_CERT,     KIND_ANY, KIND_LETTER, STR_INIT("x509"), true, "X509.+"},
+    {KEY_TEST_ORGANISATION, KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, STR_INIT("org-"), true,
                             "ORG-([A-Z]{2,4}([1-9][0-9]{0,5})?(-[A-Z]([A-Z0-9_-]{0,7}[A-Z0-9])))"},
-    {KEY_TEST_EMAIL,        KIND_ANY, KIND_AT, NULL, false, ".+@.+"},
+    {KEY_TEST_EMAIL,        KIND_ANY, KIND_AT, NO_TAG, false, ".+@.+"},
 };
 // clang-format on
 #define SYNTAX_COUNT (sizeof(syntaxes) / sizeof(syntaxes[0]))
@@ -189,18 +188,17 @@ void key_matcher_free(struct key_matcher *matcher)
     free(matcher);
 }
 
-static bool has_tag(struct str text, const char *tag, bool leads)
+static bool has_tag(struct str text, struct str tag, bool leads)
 {
-    struct str wanted = str_from(tag);
     size_t last;
 
-    if (text.len < wanted.len) {
+    if (text.len < tag.len) {
         return false;
     }
-    last = leads ? 0 : text.len - wanted.len;
+    last = leads ? 0 : text.len - tag.len;
     for (size_t i = 0; i <= last; i++) {
-        if ((text.at[i] | 0x20) == tag[0] &&
-            str_starts_nocase(str_sub(text, i, text.len), wanted)) {
+        if ((text.at[i] | 0x20) == tag.at[0] &&
+            str_starts_nocase(str_sub(text, i, text.len), tag)) {
             return true;
         }
     }
@@ -214,7 +212,7 @@ static bool matches(struct key_matcher *matcher, size_t i, struct str text, unsi
     if ((kinds & ~syntax->allowed) != 0 || (kinds & syntax->needed) != syntax->needed) {
         return false;
     }
-    if (syntax->tag != NULL && !has_tag(text, syntax->tag, syntax->tag_leads)) {
+    if (syntax->tag.len > 0 && !has_tag(text, syntax->tag, syntax->tag_leads)) {
         return false;
     }
     if (matcher->codes[i] == NULL) {
@@ -404,10 +402,14 @@ uint32_t search_candidates(const struct query *query, const struct search_key *k
     if (query_has(query, QF(INVERSE))) {
         return allowed;
     }
-    for (size_t i = 0; i < lookup_count; i++) {
-        if ((key->tests & lookups[i].test) != 0) {
-            found |= CLASS_BIT(lookups[i].class);
+    for (uint32_t rest = allowed; rest != 0; rest &= rest - 1) {
+        unsigned class = (unsigned)__builtin_ctz(rest);
+
+        for (const struct lookup *lookup = lookups[class]; lookup->test != 0; lookup++) {
+            if ((key->tests & lookup->test) != 0) {
+                found |= CLASS_BIT(class);
+            }
         }
     }
-    return allowed & found;
+    return found;
 }

@@ -62,14 +62,13 @@ enum search_how {
     SEARCH_EMAIL,
 };
 
-/** One way to find objects of a class. Sorted by class, in order of output. */
+/** One way to find objects of a class. */
 struct lookup {
-    enum rpsl_class class;
-    uint32_t test; /**< KEY_IS(...) bits, any of which the key must pass. */
+    uint32_t test; /**< KEY_IS(...) bits, any of which the key must pass; 0 ends a class's rows. */
     enum search_how how;
 };
-extern const struct lookup lookups[];
-extern const size_t lookup_count;
+#define LOOKUPS_MAX 3
+extern const struct lookup lookups[CLASS_UNKNOWN][LOOKUPS_MAX + 1];
 
 /** The compiled patterns; one per thread, since matching writes to it. */
 struct key_matcher;

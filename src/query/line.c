@@ -5,16 +5,39 @@
  */
 #include "query/line.h"
 
+#include <string.h>
+
 #define BAD_CHARACTER 0xFFFDu
+
+/* Whether any of 8 bytes is no printable ASCII: below a blank, 0x7F, or above. */
+static bool has_unprintable(uint64_t bytes)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+
+    return ((bytes | (bytes + each) | (bytes - each * ' ')) & each << 7) != 0;
+}
+
+static bool is_printable(struct str line)
+{
+    uint64_t bytes = 0;
+
+    for (; line.len >= sizeof(bytes); line.at += sizeof(bytes), line.len -= sizeof(bytes)) {
+        memcpy(&bytes, line.at, sizeof(bytes));
+        if (has_unprintable(bytes)) {
+            return false;
+        }
+    }
+    memset(&bytes, ' ', sizeof(bytes));
+    memcpy(&bytes, line.at, line.len);
+    return !has_unprintable(bytes);
+}
 
 static bool is_plain(struct str line)
 {
-    bool is_printable = true;
-
-    for (size_t i = 0; i < line.len; i++) {
-        is_printable &= (unsigned char)(line.at[i] - ' ') < 0x7F - ' ';
+    if (line.len == 0 || is_printable(line)) {
+        return true;
     }
-    for (size_t i = 0; i < line.len && !is_printable; i++) {
+    for (size_t i = 0; i < line.len; i++) {
         unsigned char c = (unsigned char)line.at[i];
 
         if (c >= 0x7F || (c < 0x20 && c != '\t' && c != '\r')) {

@@ -53,14 +53,21 @@ static bool starts_with(const char *name, struct str prefix)
 
 /* --- names of flags --- */
 
-static int flag_by_letter(char letter)
+/* The flag of each letter, plus 1; 0 for none. Written by derive_letters() only. */
+static unsigned char flag_of_letter[256];
+
+__attribute__((constructor)) static void derive_letters(void)
 {
-    for (int flag = 0; flag < FLAG_COUNT; flag++) {
-        if (flag_infos[flag].letter == letter) {
-            return flag;
+    for (unsigned flag = 0; flag < FLAG_COUNT; flag++) {
+        if (flag_infos[flag].letter != 0) {
+            flag_of_letter[(unsigned char)flag_infos[flag].letter] = (unsigned char)(flag + 1);
         }
     }
-    return -1;
+}
+
+static int flag_by_letter(char letter)
+{
+    return flag_of_letter[(unsigned char)letter] - 1;
 }
 
 static bool is_long_name_nocase(struct str word)
@@ -182,10 +189,9 @@ static enum err take_flag(struct parser *parser, enum query_flag flag, bool is_s
                           struct str glued)
 {
     struct query *query = parser->query;
-    struct flag_value *value = &query->values[flag];
+    struct flag_value value = query_value(query, flag);
     struct str argument = glued;
 
-    *value = query_value(query, flag);
     query->flags |= UINT64_C(1) << flag;
     query->option_uses++;
     if (flag_infos[flag].argument == FLAG_BARE) {
@@ -205,8 +211,9 @@ static enum err take_flag(struct parser *parser, enum query_flag flag, bool is_s
     case FLAG_SOURCES:
         return append_list(parser, &parser->source_names, argument);
     default:
-        value->text = argument;
-        count_use(is_short ? &value->short_uses : &value->long_uses);
+        value.text = argument;
+        count_use(is_short ? &value.short_uses : &value.long_uses);
+        query->values[flag] = value;
         return ERR_OK;
     }
 }

@@ -37,7 +37,8 @@ struct query {
     size_t complaint_count;
     /* Not cleared for each query: only what the members above announce is there. */
     struct complaint complaints[MAX_COMPLAINTS];
-    struct flag_value values[FLAG_COUNT]; /**< Of the flags that are set; see query_value(). */
+    struct flag_value
+        values[FLAG_COUNT]; /**< Of the set flags with FLAG_ONCE; see query_value(). */
 };
 
 #define CLASS_BIT(class) (UINT32_C(1) << (class))

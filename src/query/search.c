@@ -114,15 +114,15 @@ static enum err find_by_value(struct search *search, enum rpsl_attr_id attr, str
     return snapshot_by_value(search->view.snap, attr, search->folded, search->arena, list);
 }
 
-static enum err add_of_class(struct search *search, const struct id_list *from,
-                             enum rpsl_class class, struct id_list *out)
+static enum err add_of_class(struct search *search, const struct id_list *from, struct id_list *out)
 {
     enum err rc = ERR_OK;
 
     for (size_t i = 0; i < from->count && rc == ERR_OK; i++) {
         struct object_info info;
 
-        if (snapshot_object(search->view.snap, from->ids[i], &info) && info.class == class) {
+        if (snapshot_object(search->view.snap, from->ids[i], &info) &&
+            info.class == search->class) {
             rc = id_list_add(out, search->arena, from->ids[i]);
         }
     }
@@ -131,18 +131,15 @@ static enum err add_of_class(struct search *search, const struct id_list *from,
 
 /* --- one class --- */
 
-static enum err find_by_key(struct search *search, enum rpsl_class class, struct id_list *out)
+static enum err find_by_key(struct search *search, struct id_list *out)
 {
-    uint32_t id;
-
-    search->canonical = rpsl_canonical_key(class, search->key->value, search->arena);
+    search->is_by_key = true;
+    search->canonical = rpsl_canonical_key(search->class, search->key->value, search->arena);
     if (search->canonical.at == NULL) {
         return ERR_LIMIT;
     }
-    search->canonical_class = class + 1u;
-    id = snapshot_by_key(search->view.reader, search->view.snap, class, search->canonical,
-                         search->view.scratch);
-    return id == 0 ? ERR_OK : id_list_add(out, search->arena, id);
+    return snapshot_by_key_hash(search->view.snap, search->class, search->canonical, search->arena,
+                                out);
 }
 
 static enum err find_as_block(struct search *search, struct id_list *out)
@@ -159,7 +156,7 @@ static enum err find_domains(struct search *search, struct id_list *out)
     const struct search_key *key = search->key;
 
     if (str_ends_nocase(key->value, STR("e164.arpa"))) {
-        return find_by_key(search, CLASS_DOMAIN, out);
+        return find_by_key(search, out);
     }
     if (!key->has_reverse) {
         return ERR_OK;
@@ -221,14 +218,14 @@ static enum err sort_by_address(struct search *search, struct id_list *list)
     return ERR_OK;
 }
 
-static enum err run_lookup(struct search *search, const struct lookup *lookup, struct id_list *out)
+static enum err run_lookup(struct search *search, enum search_how how, struct id_list *out)
 {
     enum err rc = ERR_OK;
 
-    switch (lookup->how) {
+    switch (how) {
     case SEARCH_RANGE:
         return snapshot_by_range(search->view.snap,
-                                 rpsl_range_kind_of(lookup->class, search->key->ip.is_v6),
+                                 rpsl_range_kind_of(search->class, search->key->ip.is_v6),
                                  &search->key->ip, range_mode(search), search->arena, out);
     case SEARCH_AS_BLOCK:
         return find_as_block(search, out);
@@ -237,19 +234,19 @@ static enum err run_lookup(struct search *search, const struct lookup *lookup, s
     case SEARCH_NETNAME:
         rc = find_by_value(search, ATTR_NETNAME, &search->netnamed, &search->has_netnames);
         if (rc == ERR_OK) {
-            rc = add_of_class(search, &search->netnamed, lookup->class, out);
+            rc = add_of_class(search, &search->netnamed, out);
         }
         return rc != ERR_OK ? rc : sort_by_address(search, out);
     case SEARCH_KEY:
-        return find_by_key(search, lookup->class, out);
+        return find_by_key(search, out);
     case SEARCH_WORDS:
         if (!search->has_words) {
             rc = find_by_words(search);
         }
-        return rc != ERR_OK ? rc : add_of_class(search, &search->worded, lookup->class, out);
+        return rc != ERR_OK ? rc : add_of_class(search, &search->worded, out);
     case SEARCH_EMAIL:
         rc = find_by_value(search, ATTR_E_MAIL, &search->mailed, &search->has_mails);
-        return rc != ERR_OK ? rc : add_of_class(search, &search->mailed, lookup->class, out);
+        return rc != ERR_OK ? rc : add_of_class(search, &search->mailed, out);
     }
     return ERR_OK;
 }
@@ -260,28 +257,26 @@ static bool is_sorted_by_key(enum rpsl_class class)
     return rpsl_range_kind_of(class, false) == RANGE_NONE;
 }
 
-/* Classes whose objects were found by value, and not only by key or range, which the index
- * verified. */
-static uint32_t find_verified_classes(const struct search *search)
+/* Whether some lookup goes by a value of the objects: netname, name or e-mail. */
+static bool goes_by_value(const struct search *search)
 {
-    uint32_t classes = 0;
+    uint32_t tests = 0;
 
-    for (size_t i = 0; i < lookup_count; i++) {
-        const struct lookup *lookup = &lookups[i];
+    for (uint32_t rest = search->classes; rest != 0; rest &= rest - 1) {
+        const struct lookup *lookup = lookups[__builtin_ctz(rest)];
 
-        if ((lookup->test & search->key->tests) != 0 &&
-            (lookup->how == SEARCH_NETNAME || lookup->how == SEARCH_WORDS ||
-             lookup->how == SEARCH_EMAIL)) {
-            classes |= CLASS_BIT(lookup->class);
+        for (; lookup->test != 0; lookup++) {
+            if (search_is_by_value(lookup->how)) {
+                tests |= lookup->test;
+            }
         }
     }
-    return classes & search->classes;
+    return (tests & search->key->tests) != 0;
 }
 
 enum err search_begin(struct search *search)
 {
-    search->verified_classes = find_verified_classes(search);
-    if (search->verified_classes != 0 || query_has(search->query, QF(INVERSE))) {
+    if (query_has(search->query, QF(INVERSE)) || goes_by_value(search)) {
         search->folded = rpsl_fold(search->key->value, search->arena);
         return search->folded.at == NULL ? ERR_LIMIT : ERR_OK;
     }
@@ -293,14 +288,16 @@ enum err search_class(struct search *search, enum rpsl_class class, struct id_li
     enum err rc = ERR_OK;
 
     search->ordered = 0;
-    search->canonical_class = 0;
+    search->class = class;
+    search->is_by_key = false;
     if (query_has(search->query, QF(PRIMARY_KEYS)) &&
         (class == CLASS_PERSON || class == CLASS_ROLE || class == CLASS_ORGANISATION)) {
         return ERR_OK; /* -K shows no contacts. */
     }
-    for (size_t i = 0; i < lookup_count && rc == ERR_OK; i++) {
-        if (lookups[i].class == class && (lookups[i].test & search->key->tests) != 0) {
-            rc = run_lookup(search, &lookups[i], out);
+    for (const struct lookup *lookup = lookups[class]; lookup->test != 0 && rc == ERR_OK;
+         lookup++) {
+        if ((lookup->test & search->key->tests) != 0) {
+            rc = run_lookup(search, lookup->how, out);
         }
     }
     if (rc == ERR_OK && out->count > 1 && is_sorted_by_key(class)) {

@@ -30,11 +30,11 @@ struct search {
     struct wanted_value *wanted; /**< -i: any of them. Forward: the words of a name, all of them. */
     size_t wanted_count;
     struct str folded;                       /**< The key, folded. */
-    uint32_t verified_classes;               /**< Those whose objects are looked at again. */
     struct id_list worded, mailed, netnamed; /**< Ids of all classes by words, e-mail, netname. */
     bool has_words, has_mails, has_netnames;
-    uint32_t canonical_class; /**< Whose canonical key was made last, + 1; 0: none. */
-    struct str canonical;
+    enum rpsl_class class;  /**< Now searched; not by -i. */
+    bool is_by_key;         /**< Its objects may have been found by key: */
+    struct str canonical;   /**< this one. */
     struct str *consenting; /**< member-of: whom the set lets in. */
     size_t consenting_count;
     size_t ordered; /**< Routes of the current list up to here are in order of origin. */
@@ -66,6 +66,11 @@ uint32_t search_targets(enum rpsl_attr_id attr);
 
 /* --- among search*.c --- */
 
+/** Whether a lookup finds objects by one of their values, and not by what identifies them. */
+static inline bool search_is_by_value(enum search_how how)
+{
+    return how == SEARCH_NETNAME || how == SEARCH_WORDS || how == SEARCH_EMAIL;
+}
 /** Remember a value that makes an object a hit, for search_accepts(). @param folded  In the
  * search's arena. */
 enum err search_want(struct search *search, unsigned attr, struct str folded,

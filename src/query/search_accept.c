@@ -84,39 +84,19 @@ static bool has_all_words(const struct search *search, const struct verification
     return count > 0 && v->seen == all;
 }
 
-/* The lookups by which this object can have been found, and whether its text bears one of them out.
- */
-static enum err is_forward_hit(struct search *search, struct item *item,
-                               const struct verification *v, bool *is_hit)
+/* Whether one of the lookups by value can have found this object. */
+static bool is_value_hit(const struct search *search, const struct verification *v)
 {
-    struct rpsl_key key;
-    enum err rc = ERR_OK;
+    bool is_hit = false;
 
-    for (size_t i = 0; i < lookup_count && !*is_hit && rc == ERR_OK; i++) {
-        if (lookups[i].class != item->info.class || (lookups[i].test & search->key->tests) == 0) {
-            continue;
-        }
-        switch (lookups[i].how) {
-        case SEARCH_WORDS:
-            *is_hit = has_all_words(search, v);
-            break;
-        case SEARCH_EMAIL:
-            *is_hit = v->has_email;
-            break;
-        case SEARCH_NETNAME:
-            *is_hit = v->has_netname;
-            break;
-        case SEARCH_KEY:
-            rc = item_key(&search->view, item, &key);
-            *is_hit = rc == ERR_OK && search->canonical_class == item->info.class + 1u &&
-                      str_eq(key.canonical, search->canonical);
-            break;
-        default:
-            *is_hit = true;
-            break;
+    for (const struct lookup *lookup = lookups[search->class]; lookup->test != 0; lookup++) {
+        if ((lookup->test & search->key->tests) != 0) {
+            is_hit |= (lookup->how == SEARCH_WORDS && has_all_words(search, v)) ||
+                      (lookup->how == SEARCH_EMAIL && v->has_email) ||
+                      (lookup->how == SEARCH_NETNAME && v->has_netname);
         }
     }
-    return rc;
+    return is_hit;
 }
 
 static enum err check_origin(struct search *search, struct item *item)
@@ -134,27 +114,53 @@ static enum err check_origin(struct search *search, struct item *item)
     return str_eq_nocase(origin, search->key->origin) ? ERR_OK : ERR_NOT_FOUND;
 }
 
-enum err search_accepts(struct search *search, struct item *item)
+/* Look at everything that the indexes hold of the object. */
+static enum err read_values(struct search *search, struct item *item, struct verification *v)
 {
-    bool is_inverse = query_has(search->query, QF(INVERSE));
+    enum err rc = item_parse(&search->view, item);
+
+    return rc != ERR_OK ? rc
+                        : rpsl_index_values(&item->object, search->view.scratch, verify_value, v);
+}
+
+static enum err accepts_forward(struct search *search, struct item *item)
+{
     struct verification v = {.search = search};
-    bool is_hit = false;
+    bool is_by_value = false;
     enum err rc;
 
-    if (!is_inverse && search->key->has_origin &&
-        (item->info.class == CLASS_ROUTE || item->info.class == CLASS_ROUTE6)) {
+    if (item->info.class != search->class) {
+        return ERR_NOT_FOUND;
+    }
+    if (search->key->has_origin &&
+        (search->class == CLASS_ROUTE || search->class == CLASS_ROUTE6)) {
         return check_origin(search, item);
     }
-    if (!is_inverse && (search->verified_classes & CLASS_BIT(item->info.class)) == 0) {
-        return ERR_OK;
+    for (const struct lookup *lookup = lookups[search->class]; lookup->test != 0; lookup++) {
+        is_by_value |= (lookup->test & search->key->tests) != 0 && search_is_by_value(lookup->how);
     }
-    if ((rc = item_parse(&search->view, item)) != ERR_OK ||
-        (rc = rpsl_index_values(&item->object, search->view.scratch, verify_value, &v)) != ERR_OK) {
+    if (search->is_by_key &&
+        ((rc = item_has_key(&search->view, item, search->canonical)) != ERR_NOT_FOUND ||
+         !is_by_value)) {
         return rc;
     }
-    if (is_inverse) {
-        return is_inverse_hit(search, &v) ? ERR_OK : ERR_NOT_FOUND;
+    if (!is_by_value) {
+        return ERR_OK; /* A range: the index knows it exactly. */
     }
-    rc = is_forward_hit(search, item, &v, &is_hit);
-    return rc != ERR_OK ? rc : is_hit ? ERR_OK : ERR_NOT_FOUND;
+    rc = read_values(search, item, &v);
+    return rc != ERR_OK ? rc : is_value_hit(search, &v) ? ERR_OK : ERR_NOT_FOUND;
+}
+
+static enum err accepts_inverse(struct search *search, struct item *item)
+{
+    struct verification v = {.search = search};
+    enum err rc = read_values(search, item, &v);
+
+    return rc != ERR_OK ? rc : is_inverse_hit(search, &v) ? ERR_OK : ERR_NOT_FOUND;
+}
+
+enum err search_accepts(struct search *search, struct item *item)
+{
+    return query_has(search->query, QF(INVERSE)) ? accepts_inverse(search, item)
+                                                 : accepts_forward(search, item);
 }

@@ -37,7 +37,9 @@ struct version_query *version_query_new(const struct query_source *source,
     out->flag = query_has(query, QF(LIST_VERSIONS))  ? FLAG_LIST_VERSIONS
                 : query_has(query, QF(SHOW_VERSION)) ? FLAG_SHOW_VERSION
                                                      : FLAG_DIFF_VERSIONS;
-    out->argument = query_value(query, out->flag);
+    if (out->flag != FLAG_LIST_VERSIONS) { /* Which has none. */
+        out->argument = query_value(query, out->flag);
+    }
     out->argument.text = arena_strdup(out->arena, out->argument.text);
     out->key = arena_strdup(out->arena, key->value);
     return out;

@@ -54,23 +54,33 @@ static bool read_lenient(struct str s, uint64_t max, uint64_t *out)
     return read_digits(s.len > 0 && s.at[0] == '+' ? str_sub(s, 1, s.len) : s, 10, max, out);
 }
 
-typedef bool number_reader(struct str s, uint64_t max, uint64_t *out);
+enum spelling { NATURAL, LENIENT }; /* As above. */
 
 /** Dotted octets, at least `least` of four; those missing at the right are 0. */
-static bool read_octets(struct str s, size_t least, number_reader *read, u128 *out)
+static bool read_octets(struct str s, unsigned least, enum spelling spelling, u128 *out)
 {
-    u128 address = 0;
-    size_t count = 0;
-    struct str piece;
+    const char *at = s.at, *end = s.at + s.len, *begin;
+    uint32_t address = 0;
+    unsigned count = 0, octet;
 
-    while (str_split(&s, '.', &piece)) {
-        uint64_t octet;
-
-        if (count == 4 || !read(piece, 255, &octet)) {
+    for (;; at++) {
+        octet = 0;
+        at += spelling == LENIENT && at < end && *at == '+';
+        for (begin = at; at < end && *at >= '0' && *at <= '9' && octet <= 255; at++) {
+            octet = octet * 10 + (unsigned)(*at - '0');
+        }
+        if (count == 4 || at == begin || octet > 255 ||
+            (spelling == NATURAL && *begin == '0' && at > begin + 1)) {
             return false;
         }
-        address |= (u128)octet << (24 - 8 * count);
+        address |= octet << (24 - 8 * count);
         count++;
+        if (at == end) {
+            break;
+        }
+        if (*at != '.') {
+            return false;
+        }
     }
     *out = address;
     return count >= least;
@@ -95,20 +105,20 @@ enum err ip_parse_v4(struct str s, struct ip_range *out)
     if (slash < s.len) {
         uint64_t length;
 
-        if (!read_octets(str_trim(str_sub(s, 0, slash)), 1, read_lenient, &range.begin) ||
+        if (!read_octets(str_trim(str_sub(s, 0, slash)), 1, LENIENT, &range.begin) ||
             !read_lenient(str_trim(str_sub(s, slash + 1, s.len)), V4_BITS, &length) ||
             (range.begin & host_mask(length, V4_BITS)) != 0) {
             return ERR_SYNTAX;
         }
         range.end = range.begin | host_mask(length, V4_BITS);
     } else if (dash < s.len) {
-        if (!read_octets(str_trim(str_sub(s, 0, dash)), 1, read_lenient, &range.begin) ||
-            !read_octets(str_trim(str_sub(s, dash + 1, s.len)), 1, read_lenient, &range.end) ||
+        if (!read_octets(str_trim(str_sub(s, 0, dash)), 1, LENIENT, &range.begin) ||
+            !read_octets(str_trim(str_sub(s, dash + 1, s.len)), 1, LENIENT, &range.end) ||
             range.begin > range.end) {
             return ERR_SYNTAX;
         }
     } else {
-        if (!read_octets(s, 4, read_natural, &range.begin)) {
+        if (!read_octets(s, 4, NATURAL, &range.begin)) {
             return ERR_SYNTAX;
         }
         range.end = range.begin;
@@ -132,7 +142,7 @@ static unsigned read_groups(struct str s, uint16_t groups[static 8])
 
         if (count < 8 && piece.len <= 4 && read_digits(piece, 16, 0xffff, &group)) {
             groups[count++] = (uint16_t)group;
-        } else if (count < 7 && s.at == NULL && read_octets(piece, 4, read_natural, &v4)) {
+        } else if (count < 7 && s.at == NULL && read_octets(piece, 4, NATURAL, &v4)) {
             groups[count++] = (uint16_t)(v4 >> 16);
             groups[count++] = (uint16_t)v4;
         } else {
@@ -330,10 +340,8 @@ int ip_prefix_length(const struct ip_range *range)
     if ((host & (host + 1)) != 0 || (range->begin & host) != 0) {
         return -1; /* The differing bits are not the lowest ones, or not all of them are covered. */
     }
-    for (; host != 0; host >>= 1) {
-        length--;
-    }
-    return length;
+    return length - __builtin_popcountll((uint64_t)(host >> 64)) -
+           __builtin_popcountll((uint64_t)host);
 }
 
 /*
@@ -362,10 +370,18 @@ static char *put_number(char *to, uint32_t number, uint32_t base)
     return to;
 }
 
-static char *put_v4(char *to, u128 address)
+static char *put_v4(char *to, uint32_t address)
 {
     for (int shift = 24; shift >= 0; shift -= 8) {
-        to = put_number(to, (uint32_t)(address >> shift) & 255, 10);
+        unsigned octet = address >> shift & 255;
+
+        if (octet >= 100) {
+            *to++ = (char)('0' + octet / 100);
+        }
+        if (octet >= 10) {
+            *to++ = (char)('0' + octet / 10 % 10);
+        }
+        *to++ = (char)('0' + octet % 10);
         *to++ = '.';
     }
     return to - 1; /* No dot at the end. */
@@ -400,7 +416,7 @@ static char *put_v6(char *to, u128 address)
 
 static char *put_address(char *to, bool is_v6, u128 address)
 {
-    return is_v6 ? put_v6(to, address) : put_v4(to, address);
+    return is_v6 ? put_v6(to, address) : put_v4(to, (uint32_t)address);
 }
 
 static char *put_ends(char *to, const struct ip_range *range)

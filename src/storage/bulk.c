@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "storage/bytes.h"
+#include "storage/checksum.h"
 #include "storage/sort.h"
 #include "storage/version.h"
 
@@ -34,6 +35,7 @@ struct index_lane {
     struct entry_list entries;
     struct records trees[TREE_COUNT];
     uint64_t class_count[CLASS_COUNT];
+    uint64_t checksum;
     uint32_t top_id;
 };
 
@@ -305,6 +307,7 @@ enum err index_bulk_drop(struct index_bulk *bulk, uint32_t id)
     struct object_info info;
     struct rpsl_object object;
     struct rpsl_key key;
+    uint64_t checksum = 0;
     text_ref ref;
     enum err rc;
 
@@ -320,6 +323,7 @@ enum err index_bulk_drop(struct index_bulk *bulk, uint32_t id)
     }
     rc = load_row(bulk, row, lane->scratch, &info, &ref, &object, &key);
     if (rc == ERR_OK) {
+        checksum = text_checksum(object.text);
         rc = entries_derive(id, &object, &key, lane->scratch, &lane->entries);
     }
     arena_reset(lane->scratch);
@@ -333,6 +337,7 @@ enum err index_bulk_drop(struct index_bulk *bulk, uint32_t id)
                    tree_shapes[entry->tree].record_size);
     }
     lane->class_count[info.class]--;
+    lane->checksum -= checksum;
     texts_drop(&bulk->index->texts, ref);
     store32(object_row(bulk, row), 0); /* No object has id 0: left out at the end. */
     return ERR_OK;
@@ -369,6 +374,7 @@ enum err index_lane_add(struct index_lane *lane, uint32_t id, uint32_t sequence,
         add_record(&lane->trees[entry->tree], entry->record, tree_shapes[entry->tree].record_size);
     }
     lane->class_count[info.class]++;
+    lane->checksum += text_checksum(object->text);
     lane->top_id = id > lane->top_id ? id : lane->top_id;
     if (bulk->keys != NULL) {
         grow_keys(bulk);
@@ -477,10 +483,12 @@ enum err index_bulk_finish(struct index_bulk *bulk)
     texts_drop_all(&index->texts);
     index->writer.open = bulk->lanes[0]->writer.open;
     memset(next->class_count, 0, sizeof(next->class_count));
+    next->checksum = 0;
     for (size_t i = 0; i < bulk->lane_count; i++) {
         for (unsigned class = 0; class < CLASS_COUNT; class ++) {
             next->class_count[class] += bulk->lanes[i]->class_count[class];
         }
+        next->checksum += bulk->lanes[i]->checksum;
         index_reserve_id(index, bulk->lanes[i]->top_id);
     }
     free(bulk->keys);

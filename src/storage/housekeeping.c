@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "storage/bytes.h"
+#include "storage/checksum.h"
 #include "storage/version.h"
 
 /* Dead text is worth a batch from here on: an eighth of all text, but not for little. */
@@ -40,6 +41,18 @@ void index_memory(const struct index *index, struct index_memory *out)
     out->order = tree_bytes(snap, TREE_ORDER);
     for (unsigned tree = TREE_RANGES; tree < TREE_COUNT; tree++) {
         out->ranges += tree_bytes(snap, tree);
+    }
+}
+
+void index_get_contents(const struct index *index, struct index_contents *out)
+{
+    const struct snapshot *snap = index_newest(index);
+
+    *out = (struct index_contents){0};
+    if (snap != NULL) {
+        out->position = snap->position;
+        out->checksum = snap->checksum;
+        memcpy(out->classes, snap->class_count, sizeof(out->classes));
     }
 }
 
@@ -154,6 +167,7 @@ static const char *tree_name(unsigned tree)
 struct tally {
     uint64_t entries[TREE_COUNT];
     uint64_t classes[CLASS_COUNT];
+    uint64_t checksum;
     size_t live[TEXT_SEGMENTS_MAX];
 };
 
@@ -185,6 +199,7 @@ static bool check_object(struct index *index, const struct snapshot *snap, const
         return false;
     }
     tally->classes[info.class]++;
+    tally->checksum += text_checksum(stored);
     tally->live[text_segment(text)] += text_entry_bytes(&index->texts, text);
     tally->entries[TREE_OBJECTS]++;
     for (size_t i = 0; i < index->old_entries.count; i++) {
@@ -239,6 +254,10 @@ static bool check_tally(struct index *index, const struct snapshot *snap, const 
             why_set(why, ERR_CORRUPT, "class %u is miscounted", class);
             return false;
         }
+    }
+    if (tally->checksum != snap->checksum) {
+        why_set(why, ERR_CORRUPT, "the checksum is not that of the texts");
+        return false;
     }
     for (uint32_t i = 1; i < index->texts.top && index->next == NULL; i++) {
         const struct segment *segment = index->texts.segments[i];

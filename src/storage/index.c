@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "storage/bytes.h"
+#include "storage/checksum.h"
 #include "storage/version.h"
 
 #include "base/log.h"
@@ -253,9 +254,10 @@ static void apply_difference(struct index *index, const struct entry_list *old_l
     }
 }
 
-/** What the index holds of an object now. @return ERR_NOT_FOUND when there is no such object. */
+/** What the index holds of an object now; *checksum is that of its text. @return ERR_NOT_FOUND when
+ * there is no such object. */
 static enum err derive_present(struct index *index, uint32_t id, struct object_info *info,
-                               text_ref *text)
+                               text_ref *text, uint64_t *checksum)
 {
     const uint8_t *record = snapshot_object_record(index->next, id);
     struct rpsl_object object;
@@ -270,6 +272,7 @@ static enum err derive_present(struct index *index, uint32_t id, struct object_i
     object_record_get(record, info, text);
     rc = text_reader_get(&index->reader, &index->texts, *text, index->scratch, &stored);
     if (rc == ERR_OK) {
+        *checksum = text_checksum(stored);
         rc = object_parse(stored, index->scratch, &object, &key);
     }
     if (rc == ERR_OK) {
@@ -290,10 +293,11 @@ enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t
     uint8_t record[OBJECT_RECORD_BYTES];
     struct object_info old;
     text_ref old_text, text;
+    uint64_t old_checksum = 0;
     enum err rc, present;
 
     assert(next != NULL && id != 0);
-    present = derive_present(index, id, &old, &old_text);
+    present = derive_present(index, id, &old, &old_text, &old_checksum);
     rc = present == ERR_NOT_FOUND ? ERR_OK : present;
     if (rc == ERR_OK) {
         rc = entries_derive(id, object, key, index->scratch, &index->new_entries);
@@ -309,8 +313,10 @@ enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t
     if (present == ERR_OK) {
         texts_drop(&index->texts, old_text);
         next->class_count[old.class]--;
+        next->checksum -= old_checksum;
     }
     next->class_count[info.class]++;
+    next->checksum += text_checksum(object->text);
     object_record_put(record, &info, text);
     tree_put(&index->nodes, &tree_shapes[TREE_OBJECTS], &next->trees[TREE_OBJECTS], record);
     index_reserve_id(index, id);
@@ -324,10 +330,11 @@ enum err index_remove(struct index *index, uint32_t id)
     struct object_info info;
     uint8_t key[4];
     text_ref text;
+    uint64_t checksum = 0;
     enum err rc;
 
     assert(next != NULL);
-    rc = derive_present(index, id, &info, &text);
+    rc = derive_present(index, id, &info, &text, &checksum);
     arena_reset(index->scratch);
     if (rc != ERR_OK) {
         return rc;
@@ -335,6 +342,7 @@ enum err index_remove(struct index *index, uint32_t id)
     apply_difference(index, &index->old_entries, &nothing);
     texts_drop(&index->texts, text);
     next->class_count[info.class]--;
+    next->checksum -= checksum;
     store32(key, id);
     tree_remove(&index->nodes, &tree_shapes[TREE_OBJECTS], &next->trees[TREE_OBJECTS], key);
     return ERR_OK;

@@ -96,6 +96,13 @@ uint64_t index_collect(struct index *index);
 /** What waits for readers should stay below this; bytes. */
 uint64_t index_garbage_limit(const struct index *index);
 void index_memory(const struct index *index, struct index_memory *out); /* Under the writer lock. */
+/** What the newest version holds; all 0 before the first. Under the writer lock. */
+struct index_contents {
+    struct snapshot_position position;
+    uint64_t checksum; /**< snapshot_checksum() */
+    uint64_t classes[CLASS_COUNT];
+};
+void index_get_contents(const struct index *index, struct index_contents *out);
 /** Called after every publish, on the writer's thread, so that query loops can move their pins. */
 void index_on_publish(struct index *index, void (*hook)(void *context), void *context);
 /**

@@ -7,6 +7,7 @@ libstorage_a_SOURCES += src/storage/nodes.c src/storage/nodes.h
 libstorage_a_SOURCES += src/storage/pins.c src/storage/pins.h
 libstorage_a_SOURCES += src/storage/tree.c src/storage/tree.h
 libstorage_a_SOURCES += src/storage/texts.c src/storage/texts.h
+libstorage_a_SOURCES += src/storage/checksum.c src/storage/checksum.h
 libstorage_a_SOURCES += src/storage/entries.c src/storage/entries.h
 libstorage_a_SOURCES += src/storage/order.c src/storage/order.h
 libstorage_a_SOURCES += src/storage/sort.c src/storage/sort.h

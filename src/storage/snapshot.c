@@ -20,6 +20,11 @@ uint64_t snapshot_class_count(const struct snapshot *snap, enum rpsl_class class
     return snap->class_count[class];
 }
 
+uint64_t snapshot_checksum(const struct snapshot *snap)
+{
+    return snap->checksum;
+}
+
 const uint8_t *snapshot_object_record(const struct snapshot *snap, uint32_t id)
 {
     uint8_t key[4];
@@ -139,6 +144,23 @@ uint32_t snapshot_by_key(struct reader *reader, const struct snapshot *snap, enu
         return 0;
     }
     return id;
+}
+
+enum err snapshot_by_key_hash(const struct snapshot *snap, enum rpsl_class class,
+                              struct str canonical, struct arena *arena, struct id_list *out)
+{
+    struct tree_cursor cursor;
+    uint8_t start[RECORD_BYTES_MAX];
+    const uint8_t *record;
+    enum err rc = ERR_OK;
+
+    key_record_start(start, class, canonical);
+    record = tree_seek(&cursor, snapshot_tree(snap, TREE_KEYS), start);
+    for (; record != NULL && rc == ERR_OK && memcmp(record, start, KEY_HASH_BYTES) == 0;
+         record = tree_next(&cursor)) {
+        rc = id_list_add(out, arena, record_id(TREE_KEYS, record));
+    }
+    return rc;
 }
 
 static int compare_ids(const void *a, const void *b)

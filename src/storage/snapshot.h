@@ -40,6 +40,9 @@ struct snapshot_position {
 };
 struct snapshot_position snapshot_position(const struct snapshot *snap);
 uint64_t snapshot_class_count(const struct snapshot *snap, enum rpsl_class class);
+/** A number that two versions with the same objects share, whatever their ids, order and history;
+ * of this source or another, here or on another machine. Kept up to date by each batch. */
+uint64_t snapshot_checksum(const struct snapshot *snap);
 
 enum object_flags {
     OBJECT_LAID_OUT = 1, /**< Prints as stored (rpsl_is_laid_out). */
@@ -87,6 +90,14 @@ enum err id_list_add(struct id_list *list, struct arena *arena, uint32_t id) MUS
 uint32_t snapshot_by_key(struct reader *reader, const struct snapshot *snap, enum rpsl_class class,
                          struct str canonical, struct arena *arena);
 /**
+ * Ids of the objects whose class and canonical key have the hash of these, appended: none, or the
+ * one that has this key, and once in a few thousand look-ups another one. For a caller that reads
+ * the text anyhow, and looks.
+ */
+enum err snapshot_by_key_hash(const struct snapshot *snap, enum rpsl_class class,
+                              struct str canonical, struct arena *arena,
+                              struct id_list *out) MUST_CHECK;
+/**
  * Ids of the objects that have a value, ascending, appended to the list. By 56-bit hash: a caller
  * that prints texts checks them (a false hit is possible, a miss is not).
  * @param index_attr  enum rpsl_attr_id or INDEX_NAME_WORD. @param folded  rpsl_fold()ed value.
@@ -130,8 +141,27 @@ enum err snapshot_sort(struct reader *reader, const struct snapshot *snap, struc
 uint32_t snapshot_next(const struct snapshot *snap, uint32_t after);
 
 /** Bytes held by one source's index, by structure; for status and benches. */
+#define INDEX_MEMORY_LIST(X)                                                                       \
+    X(texts, "texts")                                                                              \
+    X(dictionary, "dictionary")                                                                    \
+    X(objects, "objects")                                                                          \
+    X(keys, "keys")                                                                                \
+    X(postings, "postings")                                                                        \
+    X(ranges, "ranges")                                                                            \
+    X(order, "order")                                                                              \
+    X(free_nodes, "free") /* Kept for reuse. */                                                    \
+    X(garbage, "garbage") /* Waiting for readers of older versions. */
 struct index_memory {
-    uint64_t texts, dictionary, objects, keys, postings, ranges, order;
-    uint64_t free_nodes; /**< Kept for reuse. */
-    uint64_t garbage;    /**< Waiting for readers of older versions. */
+#define X(field, text) uint64_t field;
+    INDEX_MEMORY_LIST(X)
+#undef X
 };
+static inline uint64_t index_memory_total(const struct index_memory *memory)
+{
+    uint64_t total = 0;
+
+#define X(field, text) total += memory->field;
+    INDEX_MEMORY_LIST(X)
+#undef X
+    return total;
+}

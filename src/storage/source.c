@@ -351,6 +351,15 @@ void source_get_status(struct source *source, struct source_status *out)
     pthread_mutex_unlock(&source->status_mutex);
 }
 
+void source_get_contents(struct source *source, struct index_contents *out,
+                         struct index_memory *memory)
+{
+    pthread_mutex_lock(&source->status_mutex);
+    *out = source->contents;
+    *memory = source->memory;
+    pthread_mutex_unlock(&source->status_mutex);
+}
+
 enum err source_check_open(struct source *source, struct why *why)
 {
     struct source_status status;
@@ -460,6 +469,9 @@ void source_publish(struct source *source)
                                      .generation = source->position.generation,
                                      .stale_since_ms = source->stale_since_ms,
                                  });
+    pthread_mutex_lock(&source->status_mutex);
+    index_get_contents(source->index, &source->contents);
+    pthread_mutex_unlock(&source->status_mutex);
 }
 
 void source_note_state(struct source *source, const char *state, const char *error)
@@ -698,12 +710,18 @@ void source_compact(struct source *source)
 
 void source_housekeep(struct source *source)
 {
+    struct index_memory memory;
+
     if (!source_try_lock(source, WRITER_SHORT)) {
         return;
     }
     if (source->is_open) {
         source_compact(source);
         (void)index_collect(source->index);
+        index_memory(source->index, &memory);
+        pthread_mutex_lock(&source->status_mutex);
+        source->memory = memory;
+        pthread_mutex_unlock(&source->status_mutex);
     }
     source_unlock(source);
 }

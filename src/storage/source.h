@@ -96,6 +96,11 @@ struct source_status {
 void source_get_status(struct source *source,
                        struct source_status *out); /* Any thread, never waits for SQL. */
 
+/** What queries see of a source at this moment. Any thread, never waits for SQL. @param memory  As
+ * of the last second or so. */
+void source_get_contents(struct source *source, struct index_contents *out,
+                         struct index_memory *memory);
+
 /**
  * Connect, create database and tables on demand, run the start-up checks (privileges,
  * max_allowed_packet, innodb_flush_log_at_trx_commit, buffer pool, disk), undo an unfinished load,

@@ -81,7 +81,9 @@ struct source {
     /* Under status_mutex; never held across SQL. */
     pthread_mutex_t status_mutex;
     struct source_status status;
-    struct position shown; /* A copy of position for source_get_position(). */
+    struct index_contents contents; /* Of the published version. */
+    struct index_memory memory;     /* As of the last housekeeping. */
+    struct position shown;          /* A copy of position for source_get_position(). */
     struct {
         bool is_pending;
         char state[40], error[QUARANTINE_NOTE_MAX];

@@ -19,6 +19,7 @@ struct snapshot {
     uint32_t version;
     struct tree trees[TREE_COUNT];
     uint64_t class_count[CLASS_COUNT];
+    uint64_t checksum; /**< The sum of text_checksum() of all objects. */
     struct snapshot_position position;
 };
 

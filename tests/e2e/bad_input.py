@@ -10,7 +10,8 @@ import subprocess
 import tempfile
 
 import harness
-from harness import (DUMP, JOURNAL, SERIAL, Database, Journal, Lab, ask_once, equal, long_only)
+from harness import (DUMP, JOURNAL, SERIAL, SMALL, Database, Journal, Lab, ask_once, equal,
+                     long_only)
 from oracle import Registry
 
 KEY = "AS-TEST-NEST-L1"
@@ -286,7 +287,7 @@ def high_water(lab):
 
 def test_half_open_peers(lab):
     """Clients that connect and say nothing, say half a line, or vanish with RST in an answer."""
-    lab.load()
+    lab.load(SMALL.dump)
     lab.start()
     idle = [socket.create_connection(("127.0.0.1", lab.port)) for _ in range(200)]
     for number, sock in enumerate(idle):
@@ -313,8 +314,9 @@ def test_bad_dumps(lab):
     before = lab.database.value("SELECT COUNT(*) FROM last WHERE sequence_id > 0")
     with open(harness.DUMP, "rb") as file:
         packed = file.read()
-    broken = {"truncated.gz": packed[:len(packed) // 2],
-              "corrupt.gz": packed[:500000] + b"\0" * 1000 + packed[501000:],
+    half = len(packed) // 2
+    broken = {"truncated.gz": packed[:half],
+              "corrupt.gz": packed[:half] + b"\0" * 1000 + packed[half + 1000:],
               "empty.db": b"", "page.html": b"<html><body>404 Not Found</body></html>\n"}
     for name, data in broken.items():
         path = os.path.join(lab.root, name)
@@ -369,10 +371,10 @@ def run_out_of_disk(lab, disk):
             except OSError:
                 pass
         session_with(upstream)
-        lab.wait_for_log(r"(WARN|ERROR).*(full|disk|space)", seconds=120)
+        lab.wait_for_log(r"(WARN|ERROR).*(full|disk|space)", seconds=2 * harness.PATIENCE)
         still_answers(lab)
         os.remove(filler)
-        lab.wait_for_serial(LAST, seconds=120)
+        lab.wait_for_serial(LAST, seconds=2 * harness.PATIENCE)
         expect_final_state(lab)
     finally:
         lab.close()

@@ -9,18 +9,18 @@ random moments inside a batch. Nothing may be lost and nothing applied twice.
 import os
 import random
 import signal
-import threading
 import time
 
 import harness
-from harness import DATABASE, FINAL, IS_LONG, LAST, SERIAL, blocks, equal, long_only
+from harness import DATABASE, FINAL, IS_LONG, LAST, SERIAL, Session, blocks, equal, long_only
 from oracle import INVERSE, RANGED, Object, Registry, normal_text, printed_text, search_range
 
 FAULT_POINTS = ["batch-begin", "batch-lock", "batch-position", "batch-history", "batch-serials-old",
                 "batch-last-update", "batch-last-insert", "batch-serials", "batch-state",
                 "batch-before-commit", "batch-after-commit", "batch-before-publish"]
-RANDOM_KILLS = 50 if IS_LONG else 5
-SAMPLE = 1 if IS_LONG else 20  # Of inverse and range searches, one in so many is asked.
+RANDOM_KILLS = 60 if IS_LONG else 6
+MOST_OPS = (LAST - SERIAL) // (2 * RANDOM_KILLS)  # Of a batch: the journal suffices for all kills.
+SAMPLE = 1 if IS_LONG else 4  # Of inverse and range searches, one in so many is asked.
 
 _final = None
 
@@ -205,59 +205,59 @@ def test_killed_at_every_fault_point(lab):
     lab.stop()
 
 
-class Trickle(threading.Thread):
-    """Publishes one op after the other, so that the server is inside a batch much of the time."""
-
-    def __init__(self, upstream):
-        super().__init__(daemon=True)
-        self.upstream = upstream
-        self.is_over = threading.Event()
-        self.going = threading.Lock()  # Held by who wants a pause.
-
-    def run(self):
-        while self.upstream.journal.last < LAST and not self.is_over.wait(0.002):
-            with self.going:
-                self.upstream.publish(self.upstream.journal.last + 1)
-
-    def stop(self):
-        self.is_over.set()
-        self.join()
-
-
 def is_inside_batch(lab):
-    """Whether a transaction of the server has changed rows and not ended. Not asked of
+    """Whether a transaction has changed rows and not ended. Not asked of
     information_schema.innodb_trx, which is up to 100 ms old."""
     status = lab.database.sql("SHOW ENGINE INNODB STATUS")
     return "undo log entries" in "\n".join(field for row in status for field in row)
 
 
-def kill_inside_batch(lab, upstream):
-    """Stop the server at a random moment; inside a batch it is killed, otherwise it goes on."""
-    trickle = Trickle(upstream)
-    trickle.start()
+def kill_inside_batch(lab):
+    """At a random moment the server is stopped; outside of a batch it goes on until the next one."""
+    deadline = time.monotonic() + harness.PATIENCE
     while True:
-        time.sleep(random.random() * 0.03)
-        with trickle.going:
-            lab.process.send_signal(signal.SIGSTOP)
-            if is_inside_batch(lab):
-                equal(lab.kill(), -signal.SIGKILL, "end of the server")
-                break
-            lab.process.send_signal(signal.SIGCONT)
-        equal(trickle.is_alive(), True, "ops are left in the journal")
-    trickle.stop()
+        time.sleep(random.random() * 0.02)
+        lab.process.send_signal(signal.SIGSTOP)
+        if is_inside_batch(lab):
+            return lab.kill()
+        equal(time.monotonic() < deadline, True, "a batch begins; " + lab.tail())
+        lab.process.send_signal(signal.SIGCONT)
 
 
 def test_killed_at_random_moments(lab):
+    """A batch has to write to `serials`. We hold that table's end while the batch goes on, so that it
+    cannot be over before the kill, however slow the machine is; every other kill comes at a random
+    moment after we let go, and finds the batch committed or not."""
     upstream = lab.upstream(last=SERIAL)
     lab.load()
-    for _ in range(RANDOM_KILLS):
-        at = len(upstream.events)
-        upstream.publish(upstream.journal.last + 2)  # There is something to stream from the start.
+    gate = Session(lab.database.option_file)
+    committed = 0
+    for number in range(RANDOM_KILLS):
+        # Something to stream, so that the server is connected when the gate closes.
+        upstream.publish(upstream.journal.last + random.randint(1, MOST_OPS))
         lab.start()
-        upstream.wait_for_event("^start", after=at)
-        kill_inside_batch(lab, upstream)
-    print("      %d kills, each inside a batch; the upstream was at %d"
-          % (RANDOM_KILLS, upstream.journal.last))
+        begin = upstream.journal.last
+        lab.wait_for_serial(begin)
+        gate.sql("BEGIN")
+        gate.sql("SELECT * FROM serials WHERE serial_id > %d FOR UPDATE" % begin)
+        upstream.publish(begin + random.randint(1, MOST_OPS))
+        if number % 2 == 0:
+            equal(kill_inside_batch(lab), -signal.SIGKILL, "end of the server")
+            gate.sql("ROLLBACK")
+        else:
+            lab.wait_for("a batch", lambda: is_inside_batch(lab))
+            gate.sql("ROLLBACK")
+            time.sleep(random.random() * 0.005)
+            equal(lab.kill(), -signal.SIGKILL, "end of the server")
+        lab.wait_for("the end of the transaction", lambda: not is_inside_batch(lab))
+        reached = lab.database.max_serial()
+        equal(begin <= reached <= upstream.journal.last, True, "serial %d after a kill" % reached)
+        if number % 2 == 0:
+            equal(reached, begin, "serial after a kill inside a batch")
+        committed += reached > begin
+    gate.close()
+    print("      %d kills, %d inside a batch; %d of the others after its commit; serial %d"
+          % (RANDOM_KILLS, (RANDOM_KILLS + 1) // 2, committed, upstream.journal.last))
     upstream.publish(LAST)
     lab.start()
     lab.wait_for_serial(LAST)

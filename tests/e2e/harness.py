@@ -7,7 +7,7 @@ program share. Nothing sleeps for luck: tests wait for log lines, answers and SQ
     WHOISD       the binary (build/whoisd or whoisd of the tree otherwise)
     E2E_LONG     set: the long form of a scenario
     E2E_SEED     of the random choices; printed
-    E2E_PATIENCE seconds to wait for something that should happen, 60
+    E2E_PATIENCE seconds to wait for something that should happen, 120
     E2E_KEEP     set: keep the temporary directory of a failed run
 """
 
@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import namedtuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -51,18 +52,24 @@ def readable_data():
     atexit.register(shutil.rmtree, copy)
     os.chmod(copy, 0o755)
     for name in os.listdir(folder):
-        if name.startswith("ripe-small."):
+        if name.startswith("ripe-"):
             shutil.copy(os.path.join(folder, name), copy)
     return copy
 
 
 DATA = readable_data()
-DUMP = os.path.join(DATA, "ripe-small.db.gz")
-JOURNAL = os.path.join(DATA, "ripe-small.nrtm.gz")
-FINAL = os.path.join(DATA, "ripe-small.final.db.gz")
-SERIAL = 70000000
-LAST = 70004000
+SERIAL = 70000000  # Of every dump.
 DATABASE = "WHOIS_MIRROR_RIPE_GRS"
+Sample = namedtuple("Sample", "dump journal final last")
+
+
+def sample(name, last):
+    path = os.path.join(DATA, name)
+    return Sample(path + ".db.gz", path + ".nrtm.gz", path + ".final.db.gz", last)
+
+
+SMALL = sample("ripe-small", SERIAL + 4000)  # 20,000 objects: long answers.
+TINY = sample("ripe-tiny", SERIAL + 600)  # 2,000 objects, all that most tests need.
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "upstream"))
 from upstream import Journal, Upstream  # noqa: E402
@@ -70,7 +77,8 @@ from upstream import Journal, Upstream  # noqa: E402
 IS_LONG = bool(os.environ.get("E2E_LONG"))
 SEED = int(os.environ.get("E2E_SEED") or random.randrange(1 << 32))
 # Slow builds (sanitizers) and loaded machines need time; a wait that succeeds costs none of it.
-PATIENCE = int(os.environ.get("E2E_PATIENCE") or 60)
+PATIENCE = int(os.environ.get("E2E_PATIENCE") or 120)
+DUMP, JOURNAL, FINAL, LAST = SMALL if IS_LONG else TINY
 
 
 def find_binary():
@@ -107,8 +115,58 @@ def equal(got, expected, what):
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """Below those that the kernel hands out to connections: free it stays while a server restarts.
+    Programs that run side by side with one seed shall not choose the same."""
+    while True:
+        port = random.SystemRandom().randrange(10240, 32768)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+
+
+class Session:
+    """A connection to a database server, through its client program. An error ends it."""
+
+    END = "-- end of the rows --"
+
+    def __init__(self, option_file):
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            ["mysql", "--defaults-file=" + option_file, "-N", "-B", "-n", "--skip-reconnect"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+
+    def sql(self, statement, database=DATABASE):
+        """Rows of strings; binary columns are best asked for as HEX()."""
+        use = "USE `%s`;\n" % database if database else ""
+        text = "%s%s;\nSELECT '%s';\n" % (use, statement, self.END)
+        rows = []
+        try:
+            self.process.stdin.write(text.encode())
+            self.process.stdin.flush()
+            for line in self.process.stdout:
+                line = line.decode("latin-1").rstrip("\n")
+                if line == self.END:
+                    return rows
+                rows.append(line.split("\t"))
+        except BrokenPipeError:
+            pass
+        self.close()
+        self.errors.seek(0)
+        raise AssertionError("%s: %s" % (statement, self.errors.read().decode()))
+
+    def is_open(self):
+        return self.process.poll() is None
+
+    def close(self):
+        """A transaction that is open is rolled back."""
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        self.process.stdout.close()
+        self.process.wait()
 
 
 class Database:
@@ -116,6 +174,7 @@ class Database:
 
     def __init__(self, directory):
         self.directory = directory
+        self.session = None
         self.control("start")
         self.option_file = os.path.join(directory, "dbint.cnf")
         with open(self.option_file, encoding="ascii") as file:
@@ -124,6 +183,9 @@ class Database:
         self.password = settings["password"]
 
     def control(self, command):
+        if self.session is not None:
+            self.session.close()
+            self.session = None
         subprocess.run([ROOT + "/etc/private-mariadb.sh", command, "--dir", self.directory],
                        check=True, stdout=subprocess.DEVNULL)
 
@@ -137,15 +199,11 @@ class Database:
                                  stdout=subprocess.PIPE).stdout.decode()
         return any(line.split()[2] != "0" for line in sockets.splitlines())
 
-    def sql(self, statement, database=DATABASE, may_fail=False):
-        """Rows of strings; binary columns are best asked for as HEX()."""
-        result = subprocess.run(["mysql", "--defaults-file=" + self.option_file, "-N", "-B",
-                                 "-e", statement, database], capture_output=True, check=False)
-        if result.returncode:
-            if may_fail:
-                return []
-            raise AssertionError("%s: %s" % (statement, result.stderr.decode()))
-        return [line.split("\t") for line in result.stdout.decode("latin-1").splitlines()]
+    def sql(self, statement, database=DATABASE):
+        """As Session.sql(), in a session that is kept for the next one."""
+        if self.session is None or not self.session.is_open():
+            self.session = Session(self.option_file)
+        return self.session.sql(statement, database)
 
     def value(self, statement, database=DATABASE):
         rows = self.sql(statement, database)
@@ -257,6 +315,7 @@ class Lab:
         if last is not None:
             recorded.last = last
         upstream = Upstream(recorded, **more)
+        upstream.patience = PATIENCE
         self.upstreams.append(upstream)
         prefix = "nrtm.import.%s." % name
         self.options[prefix + "source"] = recorded.source
@@ -282,11 +341,11 @@ class Lab:
                               group=pwd.getpwnam(user).pw_gid, extra_groups=[])
         return done.returncode, done.stdout.decode("latin-1")
 
-    def whoisd(self, *arguments, check=True, env=None, seconds=120, cwd=None):
+    def whoisd(self, *arguments, check=True, env=None, cwd=None):
         """Run a command to its end; return (exit code, output)."""
         self.write_properties()
         done = subprocess.run([WHOISD, "--config", os.path.join(self.root, "properties"), *arguments],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=2 * PATIENCE,
                               env={**os.environ, **(env or {})}, check=False, cwd=cwd)
         output = done.stdout.decode("latin-1")
         if check and done.returncode:
@@ -417,7 +476,7 @@ def run_tests(module):
     names = sys.argv[1:] or [
         name for name, test in vars(module).items()
         if name.startswith("test_") and (IS_LONG or not hasattr(test, "is_long"))]
-    random.seed(SEED)
+    print("seed %d" % SEED)
     directory = tempfile.mkdtemp(prefix="whoisd-e2e-")
     os.chmod(directory, 0o755)
     passed, failed = 0, []
@@ -426,6 +485,7 @@ def run_tests(module):
         for number, name in enumerate(names):
             database.drop_all()
             lab = Lab(database, directory, "root%d" % number)
+            random.seed("%d %s" % (SEED, name))  # Alone or among others: the same choices.
             begin = time.monotonic()
             try:
                 getattr(module, name)(lab)

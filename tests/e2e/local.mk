@@ -1,7 +1,7 @@
 # Whole-process scenarios, each a program with a private MariaDB of its own. `make check` runs them in
 # their short form; with E2E_LONG=1 in the environment they take longer and see more.
-e2e_scenarios = tests/e2e/procedure.sh tests/e2e/end_state.py tests/e2e/snapshots.py \
-    tests/e2e/service.py tests/e2e/bad_input.py tests/e2e/golden.py tests/e2e/access.py
+e2e_scenarios = tests/e2e/service.py tests/e2e/bad_input.py tests/e2e/end_state.py \
+    tests/e2e/snapshots.py tests/e2e/procedure.sh tests/e2e/golden.py tests/e2e/access.py
 TESTS += $(e2e_scenarios)
 EXTRA_DIST += $(e2e_scenarios) tests/e2e/harness.py tests/e2e/oracle.py tests/check.sh \
     tests/upstream/upstream.py tests/upstream/changes.py tests/data

@@ -10,7 +10,7 @@ export WHOISD=${WHOISD:-$tree/build/whoisd}
 root=$(mktemp -d /tmp/whoisd-procedure-XXXXXX)
 chmod 755 "$root"
 current_serial=70000000
-server_port=$(python3 -c 'import socket; s = socket.create_server(("", 0)); print(s.getsockname()[1])')
+patience=${E2E_PATIENCE:-120}
 
 finish()
 {
@@ -37,13 +37,23 @@ expect()
     echo "ok    $1: $2"
 }
 
-# wait_until WHAT COMMAND...: up to 60 s.
+# Below those that the kernel hands out to connections: free it stays while the server restarts.
+free_port()
+{
+    local port
+    while port=$((10240 + RANDOM % 22528)) && [ -n "$(ss -Hltn "sport = :$port")" ]; do
+        :
+    done
+    echo $port
+}
+
+# wait_until WHAT COMMAND...: as long as there is patience.
 wait_until()
 {
     local tenths=0
     until "${@:2}"; do
-        if [ $tenths -ge 600 ]; then
-            echo "waited 60 s for $1"
+        if [ $tenths -ge $((patience * 10)) ]; then
+            echo "waited $patience s for $1"
             exit 1
         fi
         sleep 0.1
@@ -66,6 +76,7 @@ upstream=$!
 wait_until "the upstream" grep -qs ^listening "$root/upstream.log"
 upstream_port=$(sed -n 's/^listening .*://p' "$root/upstream.log")
 
+server_port=$(free_port)
 mkdir "$root/whois"
 cd "$root/whois"
 ln -s "$tree/etc/whois.init" whois.init

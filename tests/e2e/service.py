@@ -2,6 +2,7 @@
 """The service: whois.init and its exit codes, commands through the running server, the operator's hand
 in the database, a database that comes and goes, several mirrors."""
 
+import json
 import os
 import pwd
 import re
@@ -10,8 +11,8 @@ import socket
 import subprocess
 
 import harness
-from harness import (DATABASE, DATA, DUMP, FINAL, JOURNAL, LAST, ROOT, SERIAL, Whois, blocks,
-                     equal, free_port, long_only, wait_for)
+from harness import (DATABASE, DATA, DUMP, FINAL, JOURNAL, LAST, PATIENCE, ROOT, SERIAL, SMALL,
+                     Whois, blocks, equal, free_port, long_only, wait_for)
 from oracle import Registry
 
 KEY = "AS-TEST-NEST-L1"
@@ -25,6 +26,15 @@ def expect_in(part, text):
 def pid_of(lab):
     with open(os.path.join(lab.var, "whois.pid"), encoding="ascii") as file:
         return int(file.read())
+
+
+def has_ended(pid):
+    """Gone, or a zombie that nobody has asked for yet."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="latin-1") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 # --- whois.init ---
@@ -49,7 +59,8 @@ def test_init_exit_codes(lab):
     _, text = lab.init("stop")
     expect_in("does not seem to be running", text)
     equal(lab.init("status", check=False)[0], 3, "status of a stopped server")
-    for wrong in ([], ["jmx"], ["setserial", "RIPE-GRS"], ["load", "RIPE-GRS"], ["start", "now"]):
+    for wrong in ([], ["jmx"], ["setserial", "RIPE-GRS"], ["load", "RIPE-GRS"], ["start", "now"],
+                  ["status", "--yaml"]):
         equal(lab.init(*wrong, check=False)[0], 2, "exit code of %r" % wrong)
 
 
@@ -58,7 +69,7 @@ def test_init_after_a_crash(lab):
     lab.init("start")
     pid = pid_of(lab)
     os.kill(pid, signal.SIGKILL)
-    wait_for("the end of the process", lambda: not os.path.exists("/proc/%d" % pid))
+    wait_for("the end of the process", lambda: has_ended(pid))
     code, text = lab.init("status", check=False)
     equal(code, 1, "status of a killed server: " + text)
     lab.init("start")
@@ -154,19 +165,91 @@ def test_root_gives_away_no_more_than_var(lab):
     lab.stop()
 
 
+# --- status ---
+
+def status_of(lab, source="RIPE-GRS"):
+    code, text = lab.whoisd("--status", "--json", check=False)
+    status = json.loads(text)
+    equal(code, 150 if status["degraded"] else 0, "exit code of the status")
+    return next(entry for entry in status["sources"] if entry["source"] == source)
+
+
+def test_status_tells_all_that_there_is(lab):
+    """And its checksum is the same for a mirror that streamed and one that loaded the end state."""
+    lab.options["nrtm.import.sources"] = "RIPE-GRS,COPY-GRS"
+    lab.upstream()
+    lab.upstream(name="COPY-GRS")
+    lab.load()
+    lab.load(FINAL, "COPY-GRS", LAST)
+    lab.start()
+    lab.wait_for_serial(LAST)
+    wait_for("the state", lambda: [status_of(lab, source).get("state")
+                                   for source in ("RIPE-GRS", "COPY-GRS")] == ["stream"] * 2)
+    one, copy = status_of(lab), status_of(lab, "COPY-GRS")
+    equal(one["checksum"], copy["checksum"], "checksum")
+    equal(one["classes"], copy["classes"], "objects of each class")
+    equal(sum(one["classes"].values()), len(Registry.read(FINAL).objects), "objects")
+    for name, value in (("hw", LAST), ("applied", LAST), ("checksum_serial", LAST), ("lag_serials", 0),
+                        ("source_state", "ready"), ("freshness", "fresh"), ("last_error", "")):
+        equal(one[name], value, name)
+    equal(one["counters"]["operations"], LAST - SERIAL, "operations")
+    wait_for("the memory", lambda: status_of(lab)["memory"]["total"])
+    memory = status_of(lab)["memory"]
+    equal(memory.pop("total"), sum(memory.values()), "memory")
+    code, text = lab.init("status")
+    equal(code, 0, "exit code of whois.init status")
+    expect_in(r"RIPE-GRS +ready +%d +%d +%d +0 / 0 s +fresh" % (one["objects"], LAST, LAST), text)
+    expect_in("checksum: %s at serial %d" % (one["checksum"], LAST), text)
+    expect_in("objects:.* person %d" % one["classes"]["person"], text)
+    equal(json.loads(lab.init("status", "--json")[1])["pid"], lab.process.pid, "pid")
+    lab.stop()
+
+
+@long_only
+def test_status_is_in_a_file_too(lab):
+    lab.upstream()
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(LAST)
+    path = os.path.join(lab.var, "status", "nrtm.RIPE-GRS")
+    wait_for("the status file", lambda: os.path.exists(path))
+    one = status_of(lab)
+    with open(path, encoding="ascii") as file:
+        lines = dict(line.rstrip("\n").split("=", 1) for line in file)
+    equal(lines["checksum"], one["checksum"], "checksum in the status file")
+    equal(lines["classes.person"], str(one["classes"]["person"]), "persons in the status file")
+    lab.stop()
+
+
+def test_a_mirror_that_falls_behind_is_loud(lab):
+    lab.options["nrtm.import.RIPE-GRS.source"] = "RIPE"
+    lab.options["nrtm.import.RIPE-GRS.host"] = "127.0.0.1"
+    lab.options["nrtm.import.RIPE-GRS.port"] = free_port()
+    lab.options["mirror.lag.warn"] = 1
+    lab.options["mirror.lag.error"] = 2
+    lab.load()
+    lab.start()
+    lab.wait_for_log(r"WARN .*RIPE-GRS is late")
+    lab.wait_for_log(r"ERROR .*RIPE-GRS is stale")
+    expect_in("% Warning: source RIPE-GRS was last updated at 20", lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
+    equal(status_of(lab)["freshness"], "stale", "freshness")
+    equal(lab.init("status", check=False)[0], 150, "exit code of whois.init status")
+    lab.stop()
+
+
 # --- commands ---
 
 def test_setserial(lab):
-    upstream = lab.upstream(last=SERIAL + 2000)
+    upstream = lab.upstream(last=SERIAL + 400)
     lab.load()
-    lab.init("setserial", "RIPE-GRS", str(SERIAL + 1000))
+    lab.init("setserial", "RIPE-GRS", str(SERIAL + 200))
     lab.start()
-    upstream.wait_for_event(r"^start \d+ %d-" % (SERIAL + 1001))
-    lab.wait_for_serial(SERIAL + 2000)
+    upstream.wait_for_event(r"^start \d+ %d-" % (SERIAL + 201))
+    lab.wait_for_serial(SERIAL + 400)
     at = len(upstream.events)
-    lab.init("setserial", "RIPE-GRS", str(SERIAL + 1500))
-    upstream.wait_for_event(r"^start \d+ %d-" % (SERIAL + 1501), after=at)
-    lab.wait_for_serial(SERIAL + 2000)
+    lab.init("setserial", "RIPE-GRS", str(SERIAL + 300))
+    upstream.wait_for_event(r"^start \d+ %d-" % (SERIAL + 301), after=at)
+    lab.wait_for_serial(SERIAL + 400)
     lab.stop()
 
 
@@ -234,35 +317,35 @@ def test_hup_reopens_the_log(lab):
 # --- the operator's hand in the database ---
 
 def test_serials_edited_while_running(lab):
-    upstream = lab.upstream(last=SERIAL + 1000)
+    upstream = lab.upstream(last=SERIAL + 200)
     lab.load()
     lab.start()
-    lab.wait_for_serial(SERIAL + 1000)
+    lab.wait_for_serial(SERIAL + 200)
     at = len(upstream.events)
     lab.database.sql("UPDATE serials SET serial_id = %d WHERE serial_id = %d"
-                     % (SERIAL + 2000, SERIAL + 1000))
+                     % (SERIAL + 400, SERIAL + 200))
     upstream.publish(LAST)
-    upstream.wait_for_event(r"^start \d+ %d-" % (SERIAL + 2001), after=at)
+    upstream.wait_for_event(r"^start \d+ %d-" % (SERIAL + 401), after=at)
     lab.wait_for_serial(LAST)
     equal(lab.database.value("SELECT COUNT(*) FROM serials WHERE serial_id BETWEEN %d AND %d"
-                             % (SERIAL + 1000, SERIAL + 1999)), "0", "serials that were skipped")
-    lab.wait_for_log(r"RIPE-GRS position set to %d by database" % (SERIAL + 2000))
+                             % (SERIAL + 200, SERIAL + 399)), "0", "serials that were skipped")
+    lab.wait_for_log(r"RIPE-GRS position set to %d by database" % (SERIAL + 400))
     lab.stop()
 
 
 # --- a database that comes and goes ---
 
 def test_queries_go_on_without_the_database(lab):
-    upstream = lab.upstream(last=SERIAL + 1000)
+    upstream = lab.upstream(last=SERIAL + 200)
     lab.load()
     lab.start()
-    lab.wait_for_serial(SERIAL + 1000)
+    lab.wait_for_serial(SERIAL + 200)
     lab.database.control("stop")
-    upstream.publish(SERIAL + 2000)
+    upstream.publish(SERIAL + 400)
     lab.wait_for_log(r"(WARN|ERROR)")
     expect_in("as-set: +" + KEY, lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
     lab.database.control("start")
-    lab.wait_for_serial(SERIAL + 2000, seconds=120)
+    lab.wait_for_serial(SERIAL + 400, seconds=2 * PATIENCE)
     lab.stop()
 
 
@@ -355,7 +438,7 @@ def can_connect(port):
 # --- clients ---
 
 def test_half_closing_client_gets_its_whole_answer(lab):
-    lab.load()
+    lab.load(SMALL.dump)
     lab.start()
     done = subprocess.run(["nc", "-N", "127.0.0.1", str(lab.port)], check=True, capture_output=True,
                           input=b"-s RIPE-GRS -r -B -i tech-c DUMY-RIPE\n")
@@ -365,7 +448,7 @@ def test_half_closing_client_gets_its_whole_answer(lab):
 
 
 def test_stop_finishes_answers(lab):
-    lab.load()
+    lab.load(SMALL.dump)
     lab.start()
     slow = socket.socket()
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -400,11 +483,11 @@ def test_pause_before_the_end(lab):
 
 def test_latin1_is_stored_as_utf8_and_printed_as_it_came(lab):
     """And an object with such bytes that comes by the stream."""
-    journal = harness.Journal.read(JOURNAL)
+    journal = harness.Journal.read(SMALL.journal)
     at = next(i for i, op in enumerate(journal.ops) if b"\xfc" in op and op.startswith(b"ADD"))
     serial = journal.serials[at]
     lab.upstream(journal, last=serial)
-    lab.load()
+    lab.load(SMALL.dump)
     lab.start()
     lab.wait_for_serial(serial)
     text = journal.ops[at].split(b"\n\n", 1)[1].rstrip(b"\n") + b"\n"
@@ -439,24 +522,24 @@ def test_several_mirrors_at_once(lab):
 
 def test_backup_and_restore(lab):
     """mysqldump while the stream runs; the restored mirror goes on at the backup's serial."""
-    upstream = lab.upstream(last=SERIAL + 1500)
+    upstream = lab.upstream(last=SERIAL + 300)
     lab.load()
     lab.start()
-    lab.wait_for_serial(SERIAL + 1500)
+    lab.wait_for_serial(SERIAL + 300)
     backup = os.path.join(lab.root, "backup.sql")
-    upstream.publish(SERIAL + 2500)
+    upstream.publish(SERIAL + 500)
     with open(backup, "wb") as file:
         subprocess.run(["mysqldump", "--defaults-file=" + lab.database.option_file,
                         "--single-transaction", "--hex-blob", "--databases", DATABASE],
                        stdout=file, check=True)
-    lab.wait_for_serial(SERIAL + 2500)
+    lab.wait_for_serial(SERIAL + 500)
     lab.stop()
     lab.database.sql("DROP DATABASE " + DATABASE, "")
     with open(backup, "rb") as file:
         subprocess.run(["mysql", "--defaults-file=" + lab.database.option_file], stdin=file,
                        check=True)
     restored = lab.database.max_serial()
-    equal(SERIAL + 1500 <= restored <= SERIAL + 2500, True, "serial of the backup")
+    equal(SERIAL + 300 <= restored <= SERIAL + 500, True, "serial of the backup")
     at = len(upstream.events)
     upstream.publish(LAST)
     lab.start()

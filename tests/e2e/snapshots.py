@@ -7,11 +7,13 @@ import socket
 import threading
 
 import harness
-from harness import DUMP, IS_LONG, SERIAL, Journal, blocks, equal
-from oracle import Object, Registry
+from changes import read_dump
+from harness import IS_LONG, SERIAL, SMALL, Journal, blocks, equal
+from oracle import normal_text
 
 ROUNDS = 600 if IS_LONG else 60
 READERS = 8 if IS_LONG else 3
+VERSIONS = 4  # So many have to be seen; a slow machine needs more rounds for that.
 QUERY = b"-s RIPE-GRS -r -B -G -i tech-c DUMY-RIPE\n"
 MARK = rb"(?m)^remarks: +version (\d+)$"
 
@@ -22,10 +24,10 @@ def marked(text, version):
 
 
 def ends_of_the_answer(lab):
-    answer = lab.ask(QUERY)
-    registry = Registry.read(DUMP)
-    found = blocks(answer)
-    return [registry.objects[Object(block + b"\n").key].text for block in (found[0], found[-1])]
+    found = blocks(lab.ask(QUERY))
+    heads = [normal_text(block)[0] for block in (found[0], found[-1])]
+    texts = {normal_text(text[:200])[0]: text for text in read_dump(SMALL.dump)}
+    return [texts[head] for head in heads]
 
 
 class Reader(threading.Thread):
@@ -62,7 +64,7 @@ class Reader(threading.Thread):
 
 
 def test_no_reader_sees_a_mix(lab):
-    lab.load()
+    lab.load(SMALL.dump)
     lab.start()
     ends = ends_of_the_answer(lab)
     lab.stop()
@@ -79,9 +81,18 @@ def test_no_reader_sees_a_mix(lab):
     readers = [Reader(lab.port, done) for _ in range(READERS)]
     for reader in readers:
         reader.start()
-    for version in range(1, ROUNDS + 1):
-        upstream.publish(journal.append([("ADD", marked(text, version)) for text in ends]))
-        lab.wait_for_serial(SERIAL + 2 + 2 * version)
+
+    def move():
+        """Once more; return whether enough of it has been seen."""
+        serial = journal.append([("ADD", marked(text, len(journal.ops) // 2)) for text in ends])
+        upstream.publish(serial)
+        lab.wait_for_serial(serial)
+        seen = {tuple(pair) for reader in readers for pair in reader.pairs}
+        return len(seen) >= VERSIONS or any(reader.error for reader in readers)
+
+    for _ in range(ROUNDS):
+        move()
+    harness.wait_for("answers of several versions", move)
     # Every reader has begun and ended an answer after the last move.
     counts = [len(reader.pairs) for reader in readers]
     for reader, count in zip(readers, counts):
@@ -94,7 +105,6 @@ def test_no_reader_sees_a_mix(lab):
         pairs += reader.pairs
     mixed = [pair for pair in pairs if len(pair) != 2 or pair[0] != pair[1]]
     equal(mixed, [], "answers that mix versions, of %d" % len(pairs))
-    equal(len({pair[0] for pair in pairs}) > 3, True, "several versions were seen: %r" % pairs)
     lab.stop()
     print("      %d answers, %d versions" % (len(pairs), len({pair[0] for pair in pairs})))
 

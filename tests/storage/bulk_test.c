@@ -134,6 +134,8 @@ static void assert_same(void)
         cr_assert_eq(snapshot_class_count(reader_snapshot(reader, made), class),
                      snapshot_class_count(reader_snapshot(reader, expected), class));
     }
+    cr_assert_eq(snapshot_checksum(reader_snapshot(reader, made)),
+                 snapshot_checksum(reader_snapshot(reader, expected)));
     cr_assert_eq(index_next_id(made), index_next_id(expected));
 }
 

@@ -107,6 +107,37 @@ Test(storage_index, shows_a_version_only_after_publish_and_refresh)
     cr_expect_str_eq(text_of(1), MNTNER("A-MNT"));
 }
 
+Test(storage_index, the_checksum_is_that_of_the_texts_whatever_their_history)
+{
+    uint64_t both;
+
+    index_begin(made);
+    put(1, MNTNER("A-MNT"));
+    publish();
+    cr_expect_eq(snapshot_checksum(now()), UINT64_C(0x87F157E4D424BDD4),
+                 "it is compared with other machines'");
+    index_begin(made);
+    put(2, MNTNER("B-MNT"));
+    publish();
+    both = snapshot_checksum(now());
+    index_begin(made);
+    put(1, MNTNER("C-MNT"));
+    put(2, MNTNER("A-MNT"));
+    publish();
+    cr_expect_neq(snapshot_checksum(now()), both);
+    index_begin(made);
+    put(1, MNTNER("B-MNT"));
+    put(3, MNTNER("C-MNT"));
+    cr_assert_eq(index_remove(made, 3), ERR_OK);
+    publish();
+    cr_expect_eq(snapshot_checksum(now()), both);
+    index_begin(made);
+    cr_assert_eq(index_remove(made, 1), ERR_OK);
+    cr_assert_eq(index_remove(made, 2), ERR_OK);
+    publish();
+    cr_expect_eq(snapshot_checksum(now()), 0);
+}
+
 Test(storage_index, keeps_what_it_is_told_of_an_object)
 {
     struct rpsl_object object;

@@ -375,6 +375,7 @@ class Upstream:
         self.sessions = set()
         self.events = []  # Every line that was logged.
         self.event = threading.Condition()
+        self.patience = 60  # Seconds that wait_for_event() waits.
         self.log_file = log
         self.listener = socket.create_server((host, port), backlog=64)
         self.host, self.port = self.listener.getsockname()[:2]
@@ -401,7 +402,7 @@ class Upstream:
                 print(line, file=self.log_file, flush=True)
             self.event.notify_all()
 
-    def wait_for_event(self, pattern, seconds=30, after=0):
+    def wait_for_event(self, pattern, after=0):
         """Wait until a logged line matches; return its index + 1, for `after` of the next call."""
         regex = re.compile(pattern)
 
@@ -410,7 +411,7 @@ class Upstream:
                          if regex.search(self.events[i])), None)
 
         with self.event:
-            index = self.event.wait_for(found, seconds)
+            index = self.event.wait_for(found, self.patience)
             if index is None:
                 raise TimeoutError("upstream: no event %r in %r" % (pattern, self.events[after:]))
             return index
