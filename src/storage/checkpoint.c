@@ -242,6 +242,7 @@ static enum err write_header(struct output *out)
     header->open_segment = out->checkpoint->texts.open;
     header->current_dict = out->checkpoint->texts.current_dict;
     header->origin = out->checkpoint->origin;
+    header->checksum = out->checkpoint->snap->checksum;
     header->crc = checkpoint_header_crc(header);
     rc = write_slice(out, (const uint8_t *)out->table.at, out->table.len);
     if (rc == ERR_OK) {

@@ -26,6 +26,7 @@ struct checkpoint_header {
         uint32_t unused;
     } trees[TREE_COUNT];
     struct checkpoint_origin origin;
+    uint64_t checksum; /**< snapshot_checksum() */
 };
 
 enum checkpoint_kind { SECTION_DICT = 1, SECTION_NODES, SECTION_TEXTS };

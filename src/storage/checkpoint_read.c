@@ -377,6 +377,7 @@ static enum err fill_index(struct input *in)
         index_rollback(index);
         return rc;
     }
+    index->next->checksum = in->header.checksum;
     index_reserve_id(index, in->header.next_id - 1);
     return ERR_OK;
 }

@@ -12,7 +12,7 @@ import signal
 import time
 
 import harness
-from harness import DATABASE, FINAL, IS_LONG, LAST, SERIAL, Session, blocks, equal, long_only
+from harness import FINAL, IS_LONG, LAST, SERIAL, Session, blocks, equal, long_only
 from oracle import INVERSE, RANGED, Object, Registry, normal_text, printed_text, search_range
 
 FAULT_POINTS = ["batch-begin", "batch-lock", "batch-position", "batch-history", "batch-serials-old",
