@@ -10,7 +10,7 @@ import sys
 import threading
 
 import harness
-from harness import IS_LONG, JOURNAL, LAST, SEED, equal
+from harness import IS_LONG, SEED, SMALL, equal
 
 GOLDEN = os.path.join(harness.ROOT, "tests", "golden")
 SAMPLE = 1 if IS_LONG else 23  # Of the dialogues of one line, one in so many.
@@ -31,7 +31,7 @@ class Updates:
     def __init__(self, lab, source):
         self.lab, self.source = lab, source
         self.path = os.path.join(lab.root, "updates.nrtm")
-        self.serial = LAST
+        self.serial = SMALL.last
         self.is_over = threading.Event()
         self.failure = None
         self.thread = threading.Thread(target=self.run)
@@ -64,8 +64,8 @@ class Updates:
         self.thread.join()
         if self.failure is not None:
             raise self.failure
-        print("updates while replaying: %d" % (self.serial - LAST), flush=True)
-        if self.serial == LAST:
+        print("updates while replaying: %d" % (self.serial - SMALL.last), flush=True)
+        if self.serial == SMALL.last:
             raise AssertionError("no update was made")
 
 
@@ -73,8 +73,8 @@ def start(lab, source):
     lab.options["nrtm.import.enabled"] = "false"
     lab.options["nrtm.import.RIPE-GRS.source"] = "RIPE"
     lab.options["ipranges.trusted"] = "127.0.0.1,::1"
-    lab.load(source=source)
-    lab.whoisd("--apply", source, JOURNAL)
+    lab.load(SMALL.dump, source)  # That of the recordings.
+    lab.whoisd("--apply", source, SMALL.journal)
     lab.start()
 
 

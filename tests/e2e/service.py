@@ -380,20 +380,20 @@ def test_start_without_the_database(lab):
 
 def test_start_from_the_checkpoint_without_the_database(lab):
     """It is served, marked stale, until the database is back; then the stream goes on."""
-    upstream = lab.upstream(last=SERIAL + 1000)
+    upstream = lab.upstream(last=SERIAL + 200)
     lab.load()
     lab.start()
-    lab.wait_for_serial(SERIAL + 1000)
+    lab.wait_for_serial(SERIAL + 200)
     lab.stop()
     lab.database.control("stop")
-    upstream.publish(SERIAL + 2000)
+    upstream.publish(SERIAL + 400)
     lab.start(wait=False)
     lab.wait_for_log("RIPE-GRS: the database is not reached; until it is")
     answer = lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1")
     expect_in("as-set: +" + KEY, answer)
     expect_in("% Warning: source RIPE-GRS was last updated at 20", answer)
     lab.database.control("start")
-    lab.wait_for_serial(SERIAL + 2000, seconds=120)
+    lab.wait_for_serial(SERIAL + 400, seconds=120)
     equal(b"was last updated" in lab.ask("-s RIPE-GRS -r " + KEY), False, "stale for good")
     lab.stop()
 
@@ -401,24 +401,24 @@ def test_start_from_the_checkpoint_without_the_database(lab):
 @long_only
 def test_restored_backup_is_not_mixed_with_a_checkpoint(lab):
     """A database goes back and then another way, while a checkpoint of the first way lies there."""
-    upstream = lab.upstream(last=SERIAL + 500)
+    upstream = lab.upstream(last=SERIAL + 100)
     lab.load()
     lab.start()
-    lab.wait_for_serial(SERIAL + 500)
+    lab.wait_for_serial(SERIAL + 100)
     lab.stop()
     backup = subprocess.run(["mysqldump", "--defaults-file=" + lab.database.option_file,
                              "--hex-blob", "--databases", DATABASE], check=True,
                             capture_output=True).stdout
-    upstream.publish(SERIAL + 1000)
+    upstream.publish(SERIAL + 200)
     lab.start()
-    lab.wait_for_serial(SERIAL + 1000)
+    lab.wait_for_serial(SERIAL + 200)
     lab.stop()
     lab.database.sql("DROP DATABASE " + DATABASE, "")
     subprocess.run(["mysql", "--defaults-file=" + lab.database.option_file], input=backup,
                    check=True)
     lab.options["checkpoint.enabled"] = "false"
     lab.start()
-    lab.wait_for_serial(SERIAL + 1000)
+    lab.wait_for_serial(SERIAL + 200)
     lab.stop()
     lab.options["checkpoint.enabled"] = "true"
     lab.start()
