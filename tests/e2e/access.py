@@ -47,7 +47,9 @@ def start(lab, **options):
     os.chmod(dump, 0o644)
     lab.load(dump, "RIPE", 1)
     lab.start()
-    lab.wait_for("the tables", lambda: lab.database.sql("SHOW TABLES LIKE 'acl_personal'", ACL, may_fail=True))
+    lab.wait_for("the tables", lambda: lab.database.sql(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = '%s' AND "
+        "table_name = 'acl_personal'" % ACL, ""))
 
 
 def start_again(lab):
