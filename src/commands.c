@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "daemon.h"
+#include "mirror/export.h"
 #include "mirror/loader.h"
 #include "mirror/status_file.h"
 #include "status.h"
@@ -385,6 +386,33 @@ static int run_apply(struct daemon *daemon, size_t count, char **words, struct c
     return report(rc, &why, out);
 }
 
+/* --- exporting --- */
+
+static int run_export(struct daemon *daemon, size_t count, char **words, struct control_out *out)
+{
+    struct source *source = open_source(daemon, words[1], out);
+    struct export_request request = {
+        .path = words[2], .on_progress = print_progress, .context = out};
+    struct export_report done;
+    struct why why;
+    enum err rc;
+
+    (void)count;
+    if (source == NULL) {
+        return EXIT_FAILURE;
+    }
+    rc = mirror_export(daemon->mirror, source, &request, &done, &why);
+    if (rc == ERR_OK) {
+        control_print(out, "%llu objects of %s at serial %lld in %s, checksum %016llx",
+                      (unsigned long long)done.objects, source_name(source), (long long)done.serial,
+                      words[2], (unsigned long long)done.checksum);
+        log_info(LOG_LOADER, "%s exported objects=%llu serial=%lld to %s", source_name(source),
+                 (unsigned long long)done.objects, (long long)done.serial,
+                 log_quote(str_from(words[2])).text);
+    }
+    return report(rc, &why, out);
+}
+
 /* --- the operator's hand on a source --- */
 
 static int run_adopt(struct daemon *daemon, size_t count, char **words, struct control_out *out)
@@ -448,6 +476,9 @@ const struct command commands[] = {
     {"apply", "SOURCE FILE...",
      "apply an NRTM stream from files; serials that are done already are skipped",
      COMMAND_EITHER, 2, CONTROL_MAX_WORDS - 1, true, run_apply},
+    {"export", "SOURCE FILE",
+     "write a source's objects and their serial to a dump (gzip when FILE ends in .gz)",
+     COMMAND_EITHER, 2, 2, true, run_export},
     {"setserial", "SOURCE SERIAL",
      "set a mirror's position: it goes on after this serial",
      COMMAND_EITHER, 2, 2, false, run_set_serial},

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libmirror.a
 libmirror_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS) $(CURL_CFLAGS)
 libmirror_a_SOURCES = \
     src/mirror/dump.c src/mirror/dump.h \
+    src/mirror/export.c src/mirror/export.h \
     src/mirror/input.c src/mirror/input.h \
     src/mirror/intake.c src/mirror/intake.h \
     src/mirror/loader.c src/mirror/loader.h \

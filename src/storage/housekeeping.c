@@ -32,6 +32,7 @@ void index_memory(const struct index *index, struct index_memory *out)
     *out = (struct index_memory){.texts = texts.used, .dictionary = texts.dictionaries};
     out->free_nodes = (uint64_t)(index->nodes.free.count + index->nodes.spare.count) * NODE_BYTES;
     out->garbage = index_garbage_bytes(index);
+    out->garbage_limit = index_garbage_limit(index);
     if (snap == NULL) {
         return;
     }

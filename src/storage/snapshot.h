@@ -155,6 +155,7 @@ struct index_memory {
 #define X(field, text) uint64_t field;
     INDEX_MEMORY_LIST(X)
 #undef X
+    uint64_t garbage_limit; /**< No memory: garbage should stay below this. */
 };
 static inline uint64_t index_memory_total(const struct index_memory *memory)
 {

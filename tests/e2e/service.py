@@ -2,6 +2,7 @@
 """The service: whois.init and its exit codes, commands through the running server, the operator's hand
 in the database, a database that comes and goes, several mirrors."""
 
+import gzip
 import json
 import os
 import pwd
@@ -276,6 +277,43 @@ def test_reload_by_difference(lab):
     if lab.database.value("SELECT COUNT(*) FROM history") == "0":
         raise AssertionError("no history of the changed objects")
     lab.stop()
+
+
+def test_an_export_loads_back_equal(lab):
+    """From the running server while updates stream; from a lone command; plain and gzip."""
+    upstream = lab.upstream(last=SERIAL + 200)
+    lab.options["nrtm.import.sources"] = "RIPE-GRS,COPY-GRS"
+    lab.options["nrtm.import.COPY-GRS.source"] = "RIPE"
+    lab.options["nrtm.import.COPY-GRS.host"] = "127.0.0.1"
+    lab.options["nrtm.import.COPY-GRS.port"] = free_port()
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(SERIAL + 200)
+    upstream.publish(LAST)
+    dump = os.path.join(lab.var, "ripe.db.gz")
+    text = lab.init("export", "RIPE-GRS", dump)[1]
+    with open(dump + ".serial", encoding="ascii") as file:
+        serial = int(file.read())
+    equal(SERIAL + 200 <= serial <= LAST, True, "serial of the export")
+    lab.wait_for_serial(LAST)
+    lab.whoisd("--load", "COPY-GRS", dump, "--serial-file", dump + ".serial")
+    copy = status_of(lab, "COPY-GRS")
+    equal(copy["hw"], serial, "serial of the copy")
+    expect_in("%d objects .* at serial %d .* checksum %s" % (copy["objects"], serial, copy["checksum"]),
+              text)
+    lab.whoisd("--reload", "COPY-GRS", FINAL, "--serial", str(LAST))
+    equal(status_of(lab, "COPY-GRS")["checksum"], status_of(lab)["checksum"], "checksum at the end")
+    lab.stop()
+    second = os.path.join(lab.var, "copy.db")
+    lab.whoisd("--export", "COPY-GRS", second)
+    lab.whoisd("--export", "RIPE-GRS", second + ".gz")
+    with open(second, "rb") as one, gzip.open(second + ".gz") as other:
+        texts = [sorted(file.read().rstrip(b"\n").split(b"\n\n")[1:]) for file in (one, other)]
+    equal(texts[0] == texts[1], True, "the same objects in both forms")
+    equal(sorted(name for name in os.listdir(lab.var) if name.endswith(".new")), [], "leftovers")
+    code, text = lab.whoisd("--export", "RIPE-GRS", "/nowhere/dump", check=False)
+    equal(code, 1, "exit code of an export that fails: " + text)
+    expect_in("/nowhere/dump.new: No such file", text)
 
 
 def test_apply_a_stream_file(lab):
