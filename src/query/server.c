@@ -94,6 +94,7 @@ static void on_overdue_check(void *context)
     struct server_worker *worker = context;
 
     sessions_close_overdue(&worker->worker);
+    sessions_end_waits(&worker->worker);
 }
 
 /* End the loop once its last connection is gone, or the time for that is up. */

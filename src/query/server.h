@@ -32,6 +32,8 @@ struct query_conf {
     int read_timeout_s;          /**< whois.read.timeout.sec; also the write time-out. */
     int answer_timeout_s; /**< query.answer.max.sec: an answer that takes longer is closed; 0: none
                              is. */
+    int database_timeout_s;      /**< query.database.max.sec: an answer that waits longer for the
+                                    database      says so; 0: none does. */
     int64_t answer_memory_bytes; /**< query.answer.memory: ceiling of one answer's lists. */
     bool log_queries;            /**< query.log */
     const char

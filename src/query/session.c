@@ -23,7 +23,9 @@
 struct version_ticket {
     struct pool_job job;
     struct version_query *query;
-    struct session *session; /* NULL: the client has left. */
+    const struct query_source *source;
+    struct session *session; /* NULL: the client has left, or waits no more. */
+    int64_t since_us;
 };
 
 struct session {
@@ -112,7 +114,9 @@ static enum conn_pump fetch_versions(struct session *session)
     *ticket = (struct version_ticket){
         .job = {.run = run_version_query, .done = on_versions},
         .query = session->answer.versions,
+        .source = session->answer.versions->source,
         .session = session,
+        .since_us = clock_mono_us(),
     };
     if (!pool_submit(session->worker->pool, session->worker->loop, &ticket->job)) {
         free(ticket);
@@ -370,6 +374,28 @@ void sessions_reconfigured(struct worker *worker)
 {
     for (struct session *session = worker->sessions; session != NULL; session = session->next) {
         look_up_client(session);
+    }
+}
+
+void sessions_end_waits(struct worker *worker)
+{
+    int timeout_s = worker->tools.settings->database_timeout_s;
+    int64_t oldest = clock_mono_us() - (int64_t)timeout_s * 1000000;
+
+    for (struct session *session = worker->sessions; session != NULL && timeout_s > 0;
+         session = session->next) {
+        const struct version_ticket *ticket = session->ticket;
+        const struct query_source *source;
+
+        if (ticket == NULL || ticket->since_us >= oldest) {
+            continue;
+        }
+        source = ticket->source;
+        log_warn(LOG_QUERY, "source %s: the database gives no versions for %d s, query=%s",
+                 source->name, timeout_s, log_quote(session->answer.query.text).text);
+        leave_ticket(session);
+        session->answer.versions = version_query_late(source);
+        conn_answer(session->conn);
     }
 }
 

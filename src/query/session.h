@@ -35,4 +35,6 @@ void session_refuse(struct worker *worker, struct conn *conn, bool from_its_addr
 void sessions_close_overdue(struct worker *worker);
 /** The worker has other settings: look up in them what each client may. */
 void sessions_reconfigured(struct worker *worker);
+/** Have answers that wait for the database longer than configured say so. */
+void sessions_end_waits(struct worker *worker);
 void sessions_close_all(struct worker *worker, const char *reason);

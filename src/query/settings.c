@@ -31,6 +31,7 @@ const struct conf_key query_conf_keys[] = {
     {"query.connections.max",       conf_int,     AT(connections_total),       "10000",         "connections at a time; 0: no limit"},
     {"whois.read.timeout.sec",      conf_seconds, AT(read_timeout_s),          "180",           "close a client that is silent or does not read"},
     {"query.answer.max.sec",        conf_seconds, AT(answer_timeout_s),        "600",           "close a client whose answer takes longer; 0: never"},
+    {"query.database.max.sec",      conf_seconds, AT(database_timeout_s),      "20",            "how long an answer waits for the database (versions of objects); 0: no limit"},
     {"query.answer.memory",         conf_bytes,   AT(answer_memory_bytes),     "64m",           "most memory for the lists of one answer"},
     {"query.log",                   conf_bool,    AT(log_queries),             "false",         "log every query"},
     {"instance.name",               conf_text,    AT(instance),                "",              "name in the last line of answers; empty: the host's"},
@@ -259,6 +260,7 @@ enum err settings_new(const struct query_conf *conf, const struct query_source *
     settings->connections_per_address = conf->connections_per_address;
     settings->connections_total = conf->connections_total;
     settings->answer_timeout_s = conf->answer_timeout_s;
+    settings->database_timeout_s = conf->database_timeout_s;
     settings->log_queries = conf->log_queries;
     *out = settings;
     return ERR_OK;

@@ -28,6 +28,7 @@ struct settings {
     struct buf served_by;          /**< The line and one empty line; an answer adds another. */
     int connections_per_address, connections_total;
     int answer_timeout_s;
+    int database_timeout_s;
     bool log_queries;
     /** Per source, see query_server_set_stale(); written by other threads. NULL: all are fresh. */
     const _Atomic int64_t *stale_since_ms;

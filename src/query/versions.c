@@ -79,6 +79,19 @@ void version_query_refuse(struct version_query *query)
     query->is_done = true;
 }
 
+struct version_query *version_query_late(const struct query_source *source)
+{
+    struct version_query *query = calloc(1, sizeof(*query));
+
+    if (query == NULL) {
+        abort();
+    }
+    query->source = source;
+    fail(query, MSG_VERSIONS_UNAVAILABLE, "no answer from the database");
+    query->is_done = true;
+    return query;
+}
+
 /* --- pieces of text --- */
 
 static struct str time_text(const struct version_query *query, uint32_t timestamp)
@@ -278,7 +291,7 @@ static enum err show_version(struct version_query *query, const struct history *
     const struct object_version *version;
     struct item item;
     struct str key;
-    size_t number;
+    size_t number = 0;
     enum err rc = read_version(query, history, &number);
 
     if (rc != ERR_OK) {

@@ -39,3 +39,6 @@ void version_query_free(struct version_query *query); /* NULL is fine. */
 void version_query_run(struct version_query *query);
 /** Answer it without looking: too many wait. */
 void version_query_refuse(struct version_query *query);
+/** In place of one that takes too long: its answer says that versions cannot be read. Aborts
+ * without memory. */
+struct version_query *version_query_late(const struct query_source *source);

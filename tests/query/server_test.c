@@ -46,6 +46,8 @@ static enum err find_versions(void *context, uint32_t classes, struct str key, s
 
 static const struct version_store slow_store = {.find = find_versions};
 
+static int database_timeout_s;
+
 static void start(int per_address, int read_timeout_s, int answer_timeout_s)
 {
     struct query_source source = {
@@ -61,6 +63,7 @@ static void start(int per_address, int read_timeout_s, int answer_timeout_s)
         .personal_limit = -1,
         .read_timeout_s = read_timeout_s,
         .answer_timeout_s = answer_timeout_s,
+        .database_timeout_s = database_timeout_s,
         .answer_memory_bytes = 1 << 20,
         .service = "test",
         .instance = "here",
@@ -530,6 +533,29 @@ Test(server_with_impatience, closes_an_answer_that_the_database_holds_up)
     hear_close(fd);
     sem_wait(&database_asked);
     sem_post(&database_answers);
+}
+
+TestSuite(server_with_a_slow_database, .fini = teardown, .timeout = 30);
+
+Test(server_with_a_slow_database, ends_the_wait_with_an_error)
+{
+    int fd, other;
+
+    database_timeout_s = 1;
+    start(0, 60, 600);
+    fd = dial();
+    say(fd, VERSIONS);
+    hear(fd, BANNER "%ERROR:100: internal software error\n%\n"
+                    "% the versions of source RIPE cannot be read at the moment\n\n" SERVED "\n");
+    hear_close(fd);
+    sem_wait(&database_asked);
+    sem_post(&database_answers); /* Nobody is told any more. */
+    other = dial();
+    say(other, VERSIONS);
+    sem_wait(&database_asked);
+    sem_post(&database_answers);
+    hear(other, BANNER NO_ENTRIES);
+    hear_close(other);
 }
 
 /* --- who is who --- */
