@@ -63,10 +63,11 @@ struct index_bulk {
  */
 #define RECORDS_FIRST_BYTES ((size_t)1 << 16)
 
+/* The thread sanitizer does not know mremap(): to it, what moved away is still the mover's, and
+ * whoever gets that place next races with it. */
 static void *move_records(void *at, size_t bytes, size_t grown)
 {
-#ifdef __SANITIZE_THREAD__ /* It does not know mremap(): what moved away looks shared with its     \
-                              next user. */
+#ifdef __SANITIZE_THREAD__
     void *moved = mmap(NULL, grown, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (moved != MAP_FAILED) {
