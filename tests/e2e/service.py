@@ -431,7 +431,7 @@ def test_start_from_the_checkpoint_without_the_database(lab):
     expect_in("as-set: +" + KEY, answer)
     expect_in("% Warning: source RIPE-GRS was last updated at 20", answer)
     lab.database.control("start")
-    lab.wait_for_serial(SERIAL + 400, seconds=120)
+    lab.wait_for_serial(SERIAL + 400, seconds=2 * PATIENCE)
     equal(b"was last updated" in lab.ask("-s RIPE-GRS -r " + KEY), False, "stale for good")
     lab.stop()
 
