@@ -86,15 +86,10 @@ check_in()
     cd "$out/$1" && ${run_with:-} make -j$((jobs + 2)) VERBOSE=1 "${@:2}"
 }
 
-# scenarios BUILD NAME...: one after the other, on a build.
+# scenarios NAME...: as make check knows them.
 scenarios()
 {
-    local code=0 name
-    for name in "${@:2}"; do
-        echo "== $name"
-        WHOISD=$out/$1/whoisd "$tree/tests/e2e/$name" || code=1
-    done
-    return $code
+    printf 'tests/e2e/%s.py ' "$@"
 }
 
 # --- the tests ---
@@ -167,7 +162,8 @@ part_clang()
 part_long()
 {
     [ -x "$out/gcc/whoisd" ] || run gcc-build build gcc CC=gcc --enable-werror || return
-    E2E_LONG=1 run long-scenarios scenarios gcc end_state.py snapshots.py service.py bad_input.py
+    E2E_LONG=1 run long-scenarios check_in gcc check-TESTS \
+        TESTS="$(scenarios service end_state bad_input snapshots golden access)"
 }
 
 part_sanitizers()
@@ -182,13 +178,11 @@ part_sanitizers()
 # find its place among random addresses; not everywhere may one do without.
 part_threads()
 {
-    local tests="tests/e2e/service.py tests/e2e/end_state.py tests/e2e/snapshots.py
-        tests/e2e/access.py tests/storage/tree_readers_test
-        tests/storage/index_readers_test"
     run threads-build build tsan CFLAGS='-O1 -g' --enable-sanitizers=thread &&
         run_with=$(setarch -R true 2>/dev/null && echo setarch -R) TSAN_OPTIONS=halt_on_error=1 \
             E2E_BUILD=SAN E2E_PATIENCE=$sanitizer_patience \
-            run threads-check check_in tsan check-TESTS TESTS="$(echo $tests)"
+            run threads-check check_in tsan check-TESTS TESTS="$(scenarios service end_state \
+                snapshots access) tests/storage/tree_readers_test tests/storage/index_readers_test"
 }
 
 part_fuzz()
