@@ -31,6 +31,9 @@ static int cmp_len(size_t a, size_t b)
 
 bool bytes_eq_nocase(const char *a, const char *b, size_t len)
 {
+    if (len == 0 || memcmp(a, b, len) == 0) { /* Most are spelled as they should be. */
+        return true;
+    }
     for (size_t i = 0; i < len; i++) {
         if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
             return false;

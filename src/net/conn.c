@@ -434,14 +434,17 @@ static size_t find_line_end(const struct conn *conn, struct str bytes, size_t *d
     size_t newline = str_find(bytes, '\n', conn->scanned);
     const char *interrupt = NULL;
 
-    if (conn->limits.telnet_interrupt && newline > 0) {
+    if (conn->limits.telnet_interrupt) {
         /* An interrupt may have begun at the end of the bytes seen before. */
         size_t from = conn->scanned < TELNET_INTERRUPT_BYTES
                           ? 0
                           : conn->scanned - (TELNET_INTERRUPT_BYTES - 1);
 
-        interrupt =
-            memmem(bytes.at + from, newline - from, telnet_interrupt, TELNET_INTERRUPT_BYTES);
+        from = str_find(str_sub(bytes, 0, newline), telnet_interrupt[0], from);
+        if (from < newline) {
+            interrupt =
+                memmem(bytes.at + from, newline - from, telnet_interrupt, TELNET_INTERRUPT_BYTES);
+        }
     }
     if (interrupt != NULL) {
         *delimiter = TELNET_INTERRUPT_BYTES;

@@ -126,13 +126,13 @@ enum err answer_read(struct answer *answer, struct answer_tools *tools, struct s
 
 /* --- sources --- */
 
-/* @param name  Copied: settings may change while the answer goes on, its sources may not. */
+/* @param name  In the answer's arena, or a source's own. */
 static void add_part(struct answer *answer, struct str name)
 {
     const struct query_source *source = settings_source(settings_of(answer), name);
     struct answer_part *part = &answer->parts[answer->part_count++];
 
-    *part = (struct answer_part){arena_strdup(answer->arena, name), source, false};
+    *part = (struct answer_part){name, source, false};
     for (struct answer_part *other = answer->parts; other < part && source != NULL; other++) {
         part->is_merged |= other->source == source;
     }
@@ -149,10 +149,11 @@ static void add_mirrors(struct answer *answer)
     }
 }
 
-static void add_named(struct answer *answer, const struct str *names, size_t count)
+/* The names are copied: settings may change while the answer goes on, its sources may not. */
+static void add_configured(struct answer *answer, const struct str *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        add_part(answer, names[i]);
+        add_part(answer, arena_strdup(answer->arena, names[i]));
     }
 }
 
@@ -175,16 +176,18 @@ static enum err choose_sources(struct answer *answer)
     if (is_default || query_has(query, QF(ALL_SOURCES)) ||
         (query_has(query, QF(RESOURCE)) && answer->part_count == 0)) {
         if (settings->main != NULL) {
-            add_part(answer, settings->main_name);
+            add_configured(answer, &settings->main_name, 1);
         }
     }
     if (query_has(query, QF(ALL_SOURCES))) {
         add_mirrors(answer);
     }
     if (is_default || query_has(query, QF(RESOURCE))) {
-        add_named(answer, settings->additional, settings->additional_count);
+        add_configured(answer, settings->additional, settings->additional_count);
     }
-    add_named(answer, query->sources, query->source_count);
+    for (size_t i = 0; i < query->source_count; i++) {
+        add_part(answer, query->sources[i]);
+    }
     return ERR_OK;
 }
 

@@ -103,39 +103,48 @@ static unsigned kinds_of(struct str text)
 
 struct syntax {
     enum key_test test;
-    unsigned allowed, needed; /* Kinds of characters. */
-    struct str tag;           /* Lower-case letters that must occur; "": none. */
-    bool tag_leads;           /* They must come first. */
-    const char *pattern;      /* Full match, any case; NULL: the other columns say it all. */
+    unsigned allowed, needed;      /* Kinds of characters. */
+    struct str tag;                /* Lower-case letters that must occur; "": none. */
+    bool tag_leads;                /* They must come first. */
+    const char *pattern;           /* Full match, any case; NULL: the other columns say it all. */
+    bool (*fits)(struct str text); /* In place of a pattern. */
 };
+
+/* `[A-Z0-9/-]*(\.[A-Z0-9-]+)*\.?`, by hand: of those that take more than their kinds of characters
+ * the most frequent. */
+static bool is_host(struct str text)
+{
+    size_t dot = str_find(text, '.', 0);
+
+    return str_find(text, '/', dot) == text.len && !str_contains(text, STR(".."));
+}
 
 #define NO_TAG     STR_INIT("")
 #define SET_SYNTAX "[A-Z0-9_-]*[A-Z0-9](:.*|$)"
 
 // clang-format off
 static const struct syntax syntaxes[] = {
-    {KEY_TEST_LETTER,       KIND_ANY, KIND_LETTER, NO_TAG, false, NULL},
-    {KEY_TEST_NETNAME,      KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, 0, NO_TAG, false, NULL},
-    {KEY_TEST_NIC_HDL,      KIND_LETTER | KIND_DIGIT | KIND_DASH, 0, NO_TAG, false, NULL},
-    {KEY_TEST_AUT_NUM,      KIND_LETTER | KIND_DIGIT, KIND_LETTER | KIND_DIGIT, STR_INIT("as"), true, "AS[0-9]+"},
-    {KEY_TEST_AS_SET,       KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("as-"), false, "(^|.*:)AS-[A-Z0-9_-]*(:.*|$)"},
-    {KEY_TEST_ROUTE_SET,    KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("rs-"), false, "(^|.*:)RS-" SET_SYNTAX},
-    {KEY_TEST_RTR_SET,      KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("rtrs-"), false, "(^|.*:)RTRS-" SET_SYNTAX},
-    {KEY_TEST_FILTER_SET,   KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("fltr-"), false, "(^|.*:)FLTR-" SET_SYNTAX},
-    {KEY_TEST_PEERING_SET,  KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("prng-"), false, "(^|.*:)PRNG-" SET_SYNTAX},
-    {KEY_TEST_HOST,         KIND_LETTER | KIND_DIGIT | KIND_SLASH | KIND_DASH | KIND_DOT, 0, NO_TAG, false,
-                            "[A-Z0-9/-]*(\\.[A-Z0-9-]+)*\\.?"},
+    {KEY_TEST_LETTER,       KIND_ANY, KIND_LETTER, NO_TAG, false, NULL, NULL},
+    {KEY_TEST_NETNAME,      KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, 0, NO_TAG, false, NULL, NULL},
+    {KEY_TEST_NIC_HDL,      KIND_LETTER | KIND_DIGIT | KIND_DASH, 0, NO_TAG, false, NULL, NULL},
+    {KEY_TEST_AUT_NUM,      KIND_LETTER | KIND_DIGIT, KIND_LETTER | KIND_DIGIT, STR_INIT("as"), true, "AS[0-9]+", NULL},
+    {KEY_TEST_AS_SET,       KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("as-"), false, "(^|.*:)AS-[A-Z0-9_-]*(:.*|$)", NULL},
+    {KEY_TEST_ROUTE_SET,    KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("rs-"), false, "(^|.*:)RS-" SET_SYNTAX, NULL},
+    {KEY_TEST_RTR_SET,      KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("rtrs-"), false, "(^|.*:)RTRS-" SET_SYNTAX, NULL},
+    {KEY_TEST_FILTER_SET,   KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("fltr-"), false, "(^|.*:)FLTR-" SET_SYNTAX, NULL},
+    {KEY_TEST_PEERING_SET,  KIND_ANY, KIND_LETTER | KIND_DASH, STR_INIT("prng-"), false, "(^|.*:)PRNG-" SET_SYNTAX, NULL},
+    {KEY_TEST_HOST,         KIND_LETTER | KIND_DIGIT | KIND_SLASH | KIND_DASH | KIND_DOT, 0, NO_TAG, false, NULL, is_host},
     {KEY_TEST_POEM,         KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, STR_INIT("poem-"), true,
-                            "POEM-[A-Z0-9][A-Z0-9_-]*"},
+                            "POEM-[A-Z0-9][A-Z0-9_-]*", NULL},
     {KEY_TEST_FORM,         KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, STR_INIT("form-"), true,
-                            "FORM-[A-Z0-9][A-Z0-9_-]*"},
+                            "FORM-[A-Z0-9][A-Z0-9_-]*", NULL},
     {KEY_TEST_IRT,          KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, STR_INIT("irt-"), true,
-                            "IRT-[A-Z0-9_-]+[A-Z0-9]"},
-    {KEY_TEST_KEY_CERT,     KIND_ANY, KIND_LETTER, STR_INIT("pgpkey-"), true, "PGPKEY-.+"},
-    {KEY_TEST_KEY_CERT,     KIND_ANY, KIND_LETTER, STR_INIT("x509"), true, "X509.+"},
+                            "IRT-[A-Z0-9_-]+[A-Z0-9]", NULL},
+    {KEY_TEST_KEY_CERT,     KIND_ANY, KIND_LETTER, STR_INIT("pgpkey-"), true, "PGPKEY-.+", NULL},
+    {KEY_TEST_KEY_CERT,     KIND_ANY, KIND_LETTER, STR_INIT("x509"), true, "X509.+", NULL},
     {KEY_TEST_ORGANISATION, KIND_LETTER | KIND_DIGIT | KIND_UNDERSCORE | KIND_DASH, KIND_DASH, STR_INIT("org-"), true,
-                            "ORG-([A-Z]{2,4}([1-9][0-9]{0,5})?(-[A-Z]([A-Z0-9_-]{0,7}[A-Z0-9])))"},
-    {KEY_TEST_EMAIL,        KIND_ANY, KIND_AT, NO_TAG, false, ".+@.+"},
+                            "ORG-([A-Z]{2,4}([1-9][0-9]{0,5})?(-[A-Z]([A-Z0-9_-]{0,7}[A-Z0-9])))", NULL},
+    {KEY_TEST_EMAIL,        KIND_ANY, KIND_AT, NO_TAG, false, ".+@.+", NULL},
 };
 // clang-format on
 #define SYNTAX_COUNT (sizeof(syntaxes) / sizeof(syntaxes[0]))
@@ -214,6 +223,9 @@ static bool matches(struct key_matcher *matcher, size_t i, struct str text, unsi
     }
     if (syntax->tag.len > 0 && !has_tag(text, syntax->tag, syntax->tag_leads)) {
         return false;
+    }
+    if (syntax->fits != NULL) {
+        return syntax->fits(text);
     }
     if (matcher->codes[i] == NULL) {
         return text.len > 0;
@@ -342,6 +354,26 @@ static uint32_t test_forms(const struct search_key *key, bool with_reverse)
     return tests;
 }
 
+/* @param kinds  Of the text that the key was read from. */
+static uint32_t test_syntaxes(struct key_matcher *matcher, const struct search_key *key,
+                              unsigned kinds)
+{
+    uint32_t tests = 0;
+
+    if (key->has_ip && !key->ip.is_v6 && !key->has_origin) {
+        return 0; /* `193.0.0.0 - 193.0.0.255` fits none. */
+    }
+    if (key->has_ip || key->has_reverse) {
+        kinds = kinds_of(key->value); /* Of the canonical text. */
+    }
+    for (size_t i = 0; i < SYNTAX_COUNT; i++) {
+        if (matches(matcher, i, key->value, kinds)) {
+            tests |= UINT32_C(1) << syntaxes[i].test;
+        }
+    }
+    return tests;
+}
+
 enum err search_key_read(struct key_matcher *matcher, struct str text, bool with_reverse,
                          struct arena *arena, struct search_key *out)
 {
@@ -362,15 +394,7 @@ enum err search_key_read(struct key_matcher *matcher, struct str text, bool with
     if ((kinds & KIND_LETTER) != 0 && str_starts_nocase(out->value, STR("as"))) {
         out->has_as_range = ip_parse_as_range(out->value, &out->as_range) == ERR_OK;
     }
-    out->tests = test_forms(out, with_reverse);
-    if (out->has_ip || out->has_reverse) {
-        kinds = kinds_of(out->value); /* Of the canonical text. */
-    }
-    for (size_t i = 0; i < SYNTAX_COUNT; i++) {
-        if (matches(matcher, i, out->value, kinds)) {
-            out->tests |= UINT32_C(1) << syntaxes[i].test;
-        }
-    }
+    out->tests = test_forms(out, with_reverse) | test_syntaxes(matcher, out, kinds);
     if (with_reverse && out->has_ip && !out->has_reverse) {
         out->has_reverse = true;
         out->reverse = out->ip;

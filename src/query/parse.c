@@ -129,22 +129,16 @@ struct str query_flag_spelling(enum query_flag flag, struct arena *arena)
 static enum err cut_tokens(struct parser *parser)
 {
     struct tokens *tokens = &parser->tokens;
-    const char *at = parser->query->text.at, *end = at + parser->query->text.len;
+    struct str rest = parser->query->text, token;
 
-    tokens->at = arena_alloc(parser->arena, (parser->query->text.len / 2 + 1) * sizeof(struct str));
+    tokens->at = arena_alloc(parser->arena, (rest.len / 2 + 1) * sizeof(struct str));
     if (tokens->at == NULL) {
         return ERR_LIMIT;
     }
-    while (at < end) {
-        const char *begin = at;
-
-        while (at < end && *at != ' ') {
-            at++;
+    while (str_split(&rest, ' ', &token)) {
+        if (token.len > 0) {
+            tokens->at[tokens->count++] = token;
         }
-        if (at > begin) {
-            tokens->at[tokens->count++] = (struct str){begin, (size_t)(at - begin)};
-        }
-        at++;
     }
     return ERR_OK;
 }
@@ -272,14 +266,16 @@ static enum err join_words(struct parser *parser, const struct str *words, size_
         parser->query->key = STR("");
         return ERR_OK;
     }
-    if (count == 1) {
-        parser->query->key = words[0];
-        return ERR_OK;
-    }
     for (size_t i = 0; i < count; i++) {
         len += words[i].len + 1;
     }
-    joined = at = arena_alloc(parser->arena, len);
+    len--;
+    /* Mostly they stand in the text as they should, with one blank between two. */
+    if (words[count - 1].at + words[count - 1].len == words[0].at + len) {
+        parser->query->key = (struct str){words[0].at, len};
+        return ERR_OK;
+    }
+    joined = at = arena_alloc(parser->arena, len + 1);
     if (joined == NULL) {
         return ERR_LIMIT;
     }
@@ -288,7 +284,7 @@ static enum err join_words(struct parser *parser, const struct str *words, size_
         at += words[i].len;
         *at++ = ' ';
     }
-    parser->query->key = (struct str){joined, len - 1};
+    parser->query->key = (struct str){joined, len};
     return ERR_OK;
 }
 

@@ -28,6 +28,12 @@ static const struct rpsl_class_info class_infos[CLASS_COUNT] = {
     [CLASS_UNKNOWN] = {"unknown", "", 255, 255, NULL, 0},
 };
 
+static const struct str attr_names[ATTR_COUNT] = {
+#define X(id, name, short_name, flags) [ATTR_##id] = STR_INIT(name),
+    ATTRIBUTE_LIST(X)
+#undef X
+};
+
 /** The class of objects that begin with an attribute, plus 1; 0 for none. */
 static const uint8_t class_of_attr[ATTR_COUNT] = {
 #define X(id, name, short_name, position, db_id) [ATTR_##id] = CLASS_##id + 1,
@@ -42,21 +48,21 @@ static uint8_t attr_by_slot[NAME_SLOTS]; /* Attribute id; ATTR_UNKNOWN marks a f
 static uint8_t row_by_attr[CLASS_COUNT][ATTR_COUNT]; /* Row number + 1, 0 for none. */
 static_assert(ATTR_COUNT < 256, "attribute ids are kept in a byte");
 
-/** Hash of a name: the same in any case. */
+/** Hash of a name that is not empty, the same in any case. Length and three letters tell nearly all
+ * of the names apart. */
 static unsigned name_slot(struct str name)
 {
-    unsigned hash = (unsigned)name.len;
+    unsigned first = (unsigned char)name.at[0] | 0x20;
+    unsigned middle = (unsigned char)name.at[name.len / 2] | 0x20;
+    unsigned last = (unsigned char)name.at[name.len - 1] | 0x20;
 
-    for (size_t i = 0; i < name.len; i++) {
-        hash = hash * 33 + ((unsigned char)name.at[i] | 0x20);
-    }
-    return (hash ^ hash >> 9) % NAME_SLOTS;
+    return ((unsigned)name.len * 37 + first * 11 + middle * 83 + last * 5) % NAME_SLOTS;
 }
 
 __attribute__((constructor)) static void derive_tables(void)
 {
     for (unsigned attr = ATTR_UNKNOWN + 1; attr < ATTR_COUNT; attr++) {
-        unsigned slot = name_slot(str_from(attr_infos[attr].name));
+        unsigned slot = name_slot(attr_names[attr]);
 
         while (attr_by_slot[slot] != ATTR_UNKNOWN) {
             slot = (slot + 1) % NAME_SLOTS;
@@ -90,7 +96,7 @@ enum rpsl_attr_id rpsl_attr_by_name(struct str name)
     for (unsigned slot = name_slot(name);; slot = (slot + 1) % NAME_SLOTS) {
         enum rpsl_attr_id attr = attr_by_slot[slot];
 
-        if (attr == ATTR_UNKNOWN || str_eq_nocase(name, str_from(attr_infos[attr].name))) {
+        if (attr == ATTR_UNKNOWN || str_eq_nocase(name, attr_names[attr])) {
             return attr;
         }
     }
