@@ -24,24 +24,36 @@
 #define HEADER_MAX        10         /* Two varints. */
 #define FRAME_KEPT_MAX    (1u << 20) /* Larger buffers are given back at once. */
 
-/* Measured on a million registry objects: level 1 takes 97 bytes an object, level 3 takes 93 and
- * one second more of a restart's six; a larger dictionary gains 2 bytes and costs as much. */
-#define DICT_BYTES        65536
-#define DICT_SAMPLE_MAX   4000 /* Bytes taken of one sample. */
-#define COMPRESSION_LEVEL 1
+#define DICT_BYTES      65536
+#define DICT_SAMPLE_MAX 4000 /* Bytes taken of one sample. */
 
 _Static_assert(TEXT_SEGMENT_BYTES == 1u << OFFSET_BITS, "offsets cover a segment");
+
+/*
+ * What a query waits for is a text being expanded: literals are not compressed (so the strategy
+ * ZSTD_fast takes a target length), and short matches are left out. doc/performance.md has the
+ * figures of these and other settings.
+ */
+static const struct {
+    ZSTD_cParameter parameter;
+    int value;
+} zstd_settings[] = {
+    {ZSTD_c_compressionLevel, 1 },
+    {ZSTD_c_targetLength,     1 },
+    {ZSTD_c_minMatch,         7 },
+    {ZSTD_c_hashLog,          16},
+    {ZSTD_c_dictIDFlag,       0 },
+};
 
 static const char zstd_magic[MAGIC_BYTES] = "\x28\xb5\x2f\xfd";
 
 /* --- dictionaries --- */
 
 struct text_dict {
-    ZSTD_CDict *compress;
     ZSTD_DDict *decompress;
     uint32_t number;
     uint32_t users;     /* Segments, and the texts for which it is current; under the mutex. */
-    struct str content; /* What zstd trained. */
+    struct str content; /* What zstd trained; each writer makes its own tables of it. */
 };
 
 static void dict_release(struct text_dict *dict)
@@ -49,7 +61,6 @@ static void dict_release(struct text_dict *dict)
     if (dict == NULL || --dict->users > 0) {
         return;
     }
-    ZSTD_freeCDict(dict->compress);
     ZSTD_freeDDict(dict->decompress);
     free((char *)dict->content.at);
     free(dict);
@@ -60,6 +71,7 @@ static struct text_dict *dict_new(uint32_t number, struct str content)
 {
     struct text_dict *dict = calloc(1, sizeof(*dict));
     char *copy = malloc(content.len > 0 ? content.len : 1);
+    ZSTD_CDict *probe; /* What writers could not use is none. */
 
     if (dict == NULL || copy == NULL) {
         abort();
@@ -68,12 +80,13 @@ static struct text_dict *dict_new(uint32_t number, struct str content)
     dict->number = number;
     dict->users = 1;
     dict->content = (struct str){copy, content.len};
-    dict->compress = ZSTD_createCDict(copy, content.len, COMPRESSION_LEVEL);
+    probe = ZSTD_createCDict(copy, content.len, 1);
     dict->decompress = ZSTD_createDDict(copy, content.len);
-    if (dict->compress == NULL || dict->decompress == NULL) {
+    if (probe == NULL || dict->decompress == NULL) {
         dict_release(dict);
-        return NULL;
+        dict = NULL;
     }
+    ZSTD_freeCDict(probe);
     return dict;
 }
 
@@ -271,10 +284,12 @@ static void compress(struct text_writer *writer, struct str text, const struct t
 
     if (writer->dict != number) {
         ZSTD_CCtx_reset(writer->zstd, ZSTD_reset_session_and_parameters);
-        ZSTD_CCtx_setParameter(writer->zstd, ZSTD_c_compressionLevel, COMPRESSION_LEVEL);
-        ZSTD_CCtx_setParameter(writer->zstd, ZSTD_c_dictIDFlag, 0);
+        for (size_t i = 0; i < sizeof(zstd_settings) / sizeof(zstd_settings[0]); i++) {
+            ZSTD_CCtx_setParameter(writer->zstd, zstd_settings[i].parameter,
+                                   zstd_settings[i].value);
+        }
         if (dict != NULL) {
-            ZSTD_CCtx_refCDict(writer->zstd, dict->compress);
+            ZSTD_CCtx_loadDictionary(writer->zstd, dict->content.at, dict->content.len);
         }
         writer->dict = number;
     }
@@ -697,7 +712,7 @@ bool texts_have(const struct texts *texts, text_ref ref)
 
 static size_t dict_bytes(const struct text_dict *dict)
 {
-    return ZSTD_sizeof_CDict(dict->compress) + ZSTD_sizeof_DDict(dict->decompress);
+    return dict->content.len + ZSTD_sizeof_DDict(dict->decompress);
 }
 
 struct texts_usage texts_get_usage(const struct texts *texts, const struct text_writer *writer)

@@ -1,7 +1,7 @@
 /*
  * Texts: the objects of one index, compressed one by one into append-only segments of 4 MB.
  *
- * zstd with a dictionary trained on the source makes an object of 800 bytes about 95. A segment
+ * zstd with a dictionary trained on the source makes an object of 800 bytes about 110. A segment
  * names the dictionary it was written with, so that a later one can replace it; without one (a
  * source fed from empty) texts are compressed each for itself. Segments never move or change below
  * what is published, so readers need no lock. A segment counts the bytes that are still alive; one
@@ -147,7 +147,7 @@ bool texts_have(const struct texts *texts, text_ref ref);
 struct texts_usage {
     uint64_t used, live;   /**< Bytes in all segments that are not retired. */
     uint64_t dead;         /**< Bytes that emptying the full segments would win. */
-    uint64_t dictionaries; /**< Bytes, the tables of zstd included. */
+    uint64_t dictionaries; /**< Bytes, the tables of readers included. */
     uint32_t worst;        /**< The full segment best worth emptying, 0: none. */
     bool has_old;          /**< Some were written with another dictionary than new ones are. */
 };
