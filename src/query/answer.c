@@ -283,7 +283,7 @@ static void release_source(struct answer *answer)
         snapshot_release(answer->tools->reader, answer->search.view.snap);
         answer->is_held = false;
     }
-    answer->search = (struct search){0};
+    answer->search.view.snap = NULL; /* The rest is set by begin_search(). */
     answer->ids = answer->related = answer->shown_related = (struct id_list){0};
     answer->id = answer->related_id = 0;
 }

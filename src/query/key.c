@@ -71,32 +71,38 @@ enum {
     KIND_ANY = 2047,
 };
 
-/* Of each ASCII character; those left out (0) and all others are KIND_OTHER. */
-static const uint16_t ascii_kinds[128] = {
-    ['a' ... 'z'] = KIND_LETTER,
-    ['A' ... 'Z'] = KIND_LETTER,
-    ['0' ... '9'] = KIND_DIGIT,
+/* Of each byte. */
+static const uint16_t kinds_by_byte[256] = {
+    [0 ... '\t' - 1] = KIND_OTHER,
+    ['\t'] = KIND_TAB,
+    ['\t' + 1 ... '\r' - 1] = KIND_OTHER,
+    ['\r'] = KIND_TAB,
+    ['\r' + 1 ... ' ' - 1] = KIND_OTHER,
+    [' '] = KIND_BLANK,
+    [' ' + 1 ... '-' - 1] = KIND_OTHER,
     ['-'] = KIND_DASH,
-    ['_'] = KIND_UNDERSCORE,
-    [':'] = KIND_COLON,
     ['.'] = KIND_DOT,
     ['/'] = KIND_SLASH,
+    ['0' ... '9'] = KIND_DIGIT,
+    [':'] = KIND_COLON,
+    [':' + 1 ... '@' - 1] = KIND_OTHER,
     ['@'] = KIND_AT,
-    [' '] = KIND_BLANK,
-    ['\t'] = KIND_TAB,
-    ['\r'] = KIND_TAB,
+    ['A' ... 'Z'] = KIND_LETTER,
+    ['Z' + 1 ... '_' - 1] = KIND_OTHER,
+    ['_'] = KIND_UNDERSCORE,
+    ['_' + 1 ... 'a' - 1] = KIND_OTHER,
+    ['a' ... 'z'] = KIND_LETTER,
+    ['z' + 1 ... 255] = KIND_OTHER,
 };
 
 static unsigned kinds_of(struct str text)
 {
-    unsigned kinds = 0;
+    unsigned found = 0;
 
     for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-
-        kinds |= c < 128 && ascii_kinds[c] != 0 ? ascii_kinds[c] : (unsigned)KIND_OTHER;
+        found |= kinds_by_byte[(unsigned char)text.at[i]];
     }
-    return kinds;
+    return found;
 }
 
 /* --- tests by syntax --- */

@@ -328,7 +328,8 @@ enum err search_order(struct search *search, struct id_list *list, size_t i)
     size_t count = 0;
     enum err rc = ERR_OK;
 
-    if (i < search->ordered || i + 1 == list->count) {
+    if ((search->class != CLASS_ROUTE && search->class != CLASS_ROUTE6) || i < search->ordered ||
+        i + 1 == list->count) {
         return ERR_OK;
     }
     while (i + count < list->count) {

@@ -14,18 +14,18 @@
 
 /* In the order of enum tree_id; ranges in that of enum rpsl_range_kind. */
 const struct tree_shape tree_shapes[TREE_COUNT] = {
-    {12,                  12, 0,  0 }, /* postings */
-    {OBJECT_RECORD_BYTES, 4,  0,  0 }, /* objects */
-    {16,                  16, 0,  0 }, /* order */
-    {8,                   8,  0,  0 }, /* keys */
-    {20,                  20, 0,  0 }, /* hosts */
-    {12,                  12, 4,  4 }, /* inetnum */
-    {36,                  36, 16, 16}, /* inet6num */
-    {12,                  12, 4,  4 }, /* route */
-    {36,                  36, 16, 16}, /* route6 */
-    {12,                  12, 4,  4 }, /* domain, IPv4 */
-    {36,                  36, 16, 16}, /* domain, IPv6 */
-    {12,                  12, 4,  4 }, /* as-block */
+    {12,                  12, 0,  0,  false}, /* postings */
+    {OBJECT_RECORD_BYTES, 4,  0,  0,  true }, /* objects */
+    {16,                  16, 0,  0,  false}, /* order */
+    {8,                   8,  0,  0,  true }, /* keys */
+    {20,                  20, 0,  0,  false}, /* hosts */
+    {12,                  12, 4,  4,  false}, /* inetnum */
+    {36,                  36, 16, 16, false}, /* inet6num */
+    {12,                  12, 4,  4,  false}, /* route */
+    {36,                  36, 16, 16, false}, /* route6 */
+    {12,                  12, 4,  4,  false}, /* domain, IPv4 */
+    {36,                  36, 16, 16, false}, /* domain, IPv6 */
+    {12,                  12, 4,  4,  false}, /* as-block */
 };
 
 /* --- records --- */

@@ -53,21 +53,57 @@ static const uint8_t *low_of(const struct tree_shape *shape, const struct node *
     return entry_at(shape, node, slot) + (node->level == 0 ? shape->low_at : shape->key_size + 4u);
 }
 
+static bool is_below(const struct tree_shape *shape, const struct node *node, unsigned slot,
+                     const uint8_t *key)
+{
+    return key_compare(entry_at(shape, node, slot), key, shape->key_size) < 0;
+}
+
+/**
+ * Narrow a search among keys that are spread evenly: look where the key should be, then in steps
+ * that double, until it is between two looks. Takes two looks, mostly, and not seven.
+ */
+static void narrow(const struct tree_shape *shape, const struct node *node, unsigned *from,
+                   unsigned *to, const uint8_t *key)
+{
+    uint32_t first = load32(entry_at(shape, node, *from));
+    uint32_t last = load32(entry_at(shape, node, *to - 1)), wanted = load32(key);
+    unsigned at = *from, step = 1;
+
+    if (wanted >= last) {
+        at = *to - 1;
+    } else if (wanted > first) {
+        at += (unsigned)((uint64_t)(wanted - first) * (*to - 1 - *from) / (last - first));
+    }
+    if (is_below(shape, node, at, key)) {
+        do {
+            *from = at + 1;
+            at += step;
+            step *= 2;
+        } while (at < *to && is_below(shape, node, at, key));
+        *to = at < *to ? at : *to;
+    } else {
+        do {
+            *to = at;
+            at -= at - *from < step ? at - *from : step;
+            step *= 2;
+        } while (at < *to && !is_below(shape, node, at, key));
+        *from = at < *to ? at + 1 : *from;
+    }
+}
+
 /** The first slot whose key is not below `key`, from slot `from` on (keys are distinct). */
 static unsigned lower_bound(const struct tree_shape *shape, const struct node *node, unsigned from,
                             const uint8_t *key)
 {
     unsigned size = entry_size(shape, node), to = node->count;
     uint64_t head = key_head(key, shape->key_size);
-    unsigned middle = (from + to) / 2;
 
-    if (shape->key_size == 4 && node->level == 0 && from < to) {
-        /* Numbers, mostly without gaps: look where the key is when there are none. */
-        uint64_t first = key_head(node->payload, 4);
-
-        middle = head <= first ? from : head - first < to ? (unsigned)(head - first) : to - 1;
+    if (shape->is_even && from < to) {
+        narrow(shape, node, &from, &to, key);
     }
-    for (; from < to; middle = (from + to) / 2) {
+    while (from < to) {
+        unsigned middle = (from + to) / 2;
         const uint8_t *entry = node->payload + middle * size;
         uint64_t entry_head = key_head(entry, shape->key_size);
         int order = entry_head != head ? (entry_head < head ? -1 : 1)

@@ -17,6 +17,7 @@ struct tree_shape {
     uint8_t key_size;    /**< Leading bytes that are compared: 4, or at least 8. */
     uint8_t low_at;      /**< Offset of the bytes whose minimum is kept per child ... */
     uint8_t low_size;    /**< ... and how many: 4, at least 8, or 0 for none. */
+    bool is_even;        /**< Keys are spread evenly, by their first 4 bytes: a hint to searches. */
 };
 
 #define TREE_RECORD_MAX 64

@@ -12,7 +12,7 @@
 #include "storage/pins.h"
 #include "storage/tree.h"
 
-static const struct tree_shape shape = {12, 12, 4, 4};
+static const struct tree_shape shape = {12, 12, 4, 4, false};
 
 static void require(bool holds, const char *what)
 {

@@ -12,10 +12,10 @@
 #include "storage/tree.h"
 
 static const struct tree_shape shapes[] = {
-    {20, 4,  0,  0 }, /* objects */
-    {8,  8,  0,  0 }, /* keys */
-    {12, 12, 4,  4 }, /* IPv4 ranges */
-    {36, 36, 16, 16}, /* IPv6 ranges */
+    {20, 4,  0,  0,  true }, /* objects */
+    {8,  8,  0,  0,  true }, /* keys */
+    {12, 12, 4,  4,  false}, /* IPv4 ranges */
+    {36, 36, 16, 16, false}, /* IPv6 ranges */
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
