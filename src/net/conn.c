@@ -204,16 +204,17 @@ static void leave_turns(struct conn *conn)
 static void on_turns(struct ev_loop *ev, struct ev_prepare *w, int revents)
 {
     struct conn_group *group = w->data;
-    struct conn *last = group->turn_last, *conn;
-    int64_t until_us;
+    struct conn *last = group->turn_last, *conn = NULL;
+    int64_t until_us = 0;
 
-    if (last != NULL) {
-        until_us = clock_mono_us() + ROUND_US;
-        do {
-            conn = group->turn_first;
-            conn_run(conn);
-            /* `last` may be gone by now: then the time or the queue ends the round. */
-        } while (conn != last && group->turn_first != NULL && clock_mono_us() < until_us);
+    /* `last` may be gone before its turn: then the time or the queue ends the round. */
+    while (conn != last && group->turn_first != NULL &&
+           (until_us == 0 || clock_mono_us() < until_us)) {
+        conn = group->turn_first;
+        if (until_us == 0 && !conn->sends_later) { /* Those that only send come first. */
+            until_us = clock_mono_us() + ROUND_US;
+        }
+        conn_run(conn);
     }
     if (group->turn_first == NULL) {
         ev_idle_stop(ev, &group->no_sleep);

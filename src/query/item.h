@@ -29,6 +29,8 @@ enum err item_key_text(const struct view *view, struct item *item, struct str *o
  * ERR_CORRUPT.
  */
 enum err item_has_key(const struct view *view, struct item *item, struct str canonical) MUST_CHECK;
+/** The origin of a route, "" when it has none. @return ERR_OK, ERR_LIMIT, ERR_CORRUPT. */
+enum err item_origin(const struct view *view, struct item *item, struct str *out) MUST_CHECK;
 /** The whole key. As above. */
 enum err item_key(const struct view *view, struct item *item, struct rpsl_key *out) MUST_CHECK;
 /**

@@ -224,6 +224,9 @@ static enum err run_lookup(struct search *search, enum search_how how, struct id
 
     switch (how) {
     case SEARCH_RANGE:
+        if (search->key->has_origin && range_mode(search) == RANGE_EXACT) {
+            return find_by_key(search, out); /* Prefix and origin are the key of a route. */
+        }
         return snapshot_by_range(search->view.snap,
                                  rpsl_range_kind_of(search->class, search->key->ip.is_v6),
                                  &search->key->ip, range_mode(search), search->arena, out);
@@ -328,8 +331,7 @@ enum err search_order(struct search *search, struct id_list *list, size_t i)
     size_t count = 0;
     enum err rc = ERR_OK;
 
-    if ((search->class != CLASS_ROUTE && search->class != CLASS_ROUTE6) || i < search->ordered ||
-        i + 1 == list->count) {
+    if (!search_is_route(search->class) || i < search->ordered || i + 1 == list->count) {
         return ERR_OK;
     }
     while (i + count < list->count) {
@@ -338,7 +340,7 @@ enum err search_order(struct search *search, struct id_list *list, size_t i)
         struct origin_place *grown;
 
         if ((rc = item_load(&search->view, list->ids[i + count], &item)) != ERR_OK ||
-            (item.info.class != CLASS_ROUTE && item.info.class != CLASS_ROUTE6) ||
+            !search_is_route(item.info.class) ||
             (rc = item_key(&search->view, &item, &key)) != ERR_OK) {
             break;
         }

@@ -66,6 +66,10 @@ uint32_t search_targets(enum rpsl_attr_id attr);
 
 /* --- among search*.c --- */
 
+static inline bool search_is_route(enum rpsl_class class)
+{
+    return class == CLASS_ROUTE || class == CLASS_ROUTE6;
+}
 /** Whether a lookup finds objects by one of their values, and not by what identifies them. */
 static inline bool search_is_by_value(enum search_how how)
 {

@@ -101,17 +101,10 @@ static bool is_value_hit(const struct search *search, const struct verification 
 
 static enum err check_origin(struct search *search, struct item *item)
 {
-    enum err rc = item_parse(&search->view, item);
     struct str origin;
+    enum err rc = item_origin(&search->view, item, &origin);
 
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    origin = item_value(&search->view, item, ATTR_ORIGIN);
-    if (origin.at == NULL) {
-        return ERR_LIMIT;
-    }
-    return str_eq_nocase(origin, search->key->origin) ? ERR_OK : ERR_NOT_FOUND;
+    return rc != ERR_OK ? rc : str_eq_nocase(origin, search->key->origin) ? ERR_OK : ERR_NOT_FOUND;
 }
 
 /* Look at everything that the indexes hold of the object. */
@@ -132,10 +125,6 @@ static enum err accepts_forward(struct search *search, struct item *item)
     if (item->info.class != search->class) {
         return ERR_NOT_FOUND;
     }
-    if (search->key->has_origin &&
-        (search->class == CLASS_ROUTE || search->class == CLASS_ROUTE6)) {
-        return check_origin(search, item);
-    }
     for (const struct lookup *lookup = lookups[search->class]; lookup->test != 0; lookup++) {
         is_by_value |= (lookup->test & search->key->tests) != 0 && search_is_by_value(lookup->how);
     }
@@ -144,8 +133,10 @@ static enum err accepts_forward(struct search *search, struct item *item)
          !is_by_value)) {
         return rc;
     }
-    if (!is_by_value) {
-        return ERR_OK; /* A range: the index knows it exactly. */
+    if (!is_by_value) { /* But by range: the index knows it exactly. */
+        return search->key->has_origin && search_is_route(search->class)
+                   ? check_origin(search, item)
+                   : ERR_OK;
     }
     rc = read_values(search, item, &v);
     return rc != ERR_OK ? rc : is_value_hit(search, &v) ? ERR_OK : ERR_NOT_FOUND;

@@ -241,7 +241,7 @@ static enum conn_pump pump(struct conn *conn)
     struct session *session = conn_context(conn);
     struct buf *out = conn_output(conn);
     size_t begin = out->len;
-    int64_t deadline = clock_mono_us() + SLICE_US;
+    int64_t until_us = 0; /* Most answers are complete before the clock is looked at. */
     enum answer_progress progress;
 
     if (session->ticket != NULL) {
@@ -249,17 +249,24 @@ static enum conn_pump pump(struct conn *conn)
     }
     for (unsigned step = 1; (progress = answer_step(&session->answer, out)) == ANSWER_MORE;
          step++) {
-        if (out->len - begin >= SLICE_BYTES ||
-            (step % CLOCK_STEPS == 0 && clock_mono_us() >= deadline)) {
+        bool is_over = out->len - begin >= SLICE_BYTES;
+
+        if (step % CLOCK_STEPS == 0) {
+            int64_t now_us = clock_mono_us();
+
+            until_us = until_us == 0 ? now_us + SLICE_US : until_us;
+            is_over = is_over || now_us >= until_us;
+        }
+        if (is_over) {
             answer_hold(&session->answer);
             if (session->started_us == 0) {
-                session->started_us = deadline - SLICE_US;
+                session->started_us = clock_mono_us();
             }
             return CONN_MORE;
         }
     }
     if (progress == ANSWER_WAITS) {
-        session->started_us = session->started_us == 0 ? deadline - SLICE_US : session->started_us;
+        session->started_us = session->started_us == 0 ? clock_mono_us() : session->started_us;
         return fetch_versions(session);
     }
     return finish(session);
