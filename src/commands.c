@@ -240,10 +240,10 @@ struct load_words {
     size_t file_count;
     int64_t serial;
     const char *serial_file;
-    bool force;
+    bool force, audit;
 };
 
-/* Take `FILE... [--serial N | --serial-file F] [--force]` apart. */
+/* Take `FILE... [--serial N | --serial-file F] [--force] [--audit]` apart. */
 static bool parse_load_words(size_t count, char **words, struct load_words *out,
                              struct control_out *to)
 {
@@ -261,6 +261,8 @@ static bool parse_load_words(size_t count, char **words, struct load_words *out,
             out->serial_file = words[++i];
         } else if (strcmp(words[i], "--force") == 0) {
             out->force = true;
+        } else if (strcmp(words[i], "--audit") == 0) {
+            out->audit = true;
         } else if (words[i][0] == '-') {
             control_print(to, "unknown or incomplete option %s", words[i]);
             return false;
@@ -282,6 +284,7 @@ static int load_files(struct daemon *daemon, struct source *source, const struct
 {
     struct load_request request = mirror_load_request(daemon->mirror, source);
     struct load_report counts = {0};
+    struct source_position position;
     struct why why;
     enum err rc;
 
@@ -290,19 +293,20 @@ static int load_files(struct daemon *daemon, struct source *source, const struct
     request.serial = words->serial;
     request.serial_file = words->serial_file;
     request.force = words->force;
+    request.audit = words->audit;
     request.on_progress = print_progress;
     request.context = out;
-    mirror_pause(daemon->mirror, source);
-    rc = mirror_load(source, &request, &counts, &why);
-    mirror_resume(daemon->mirror, source);
+    rc = mirror_refresh_by_hand(daemon->mirror, source, &request, &counts, &why);
     if (rc != ERR_OK) {
         return report(rc, &why, out);
     }
-    if (words->serial < 0 && words->serial_file == NULL && source_kind(source) == SOURCE_MIRROR) {
-        control_print(out,
-                      "no serial was given: the mirror does not stream until its position is set "
-                      "(whois.init setserial %s N)",
-                      source_name(source));
+    source_get_position(source, &position);
+    if (!position.position_known && request.has_stream) {
+        control_print(
+            out,
+            "the dump's serial is not known: the mirror does not stream until its position is set "
+            "(whois.init setserial %s N)",
+            source_name(source));
     }
     return EXIT_SUCCESS;
 }
@@ -470,8 +474,8 @@ const struct command commands[] = {
     {"load", "SOURCE FILE... [--serial N | --serial-file F] [--force]",
      "load a dump, gzip or plain; the whole of it or nothing",
      COMMAND_EITHER, 2, CONTROL_MAX_WORDS - 1, true, run_load},
-    {"reload", "[SOURCE [FILE...] [--serial N | --serial-file F] [--force]]",
-     "re-read properties, or reload a source's data by difference",
+    {"reload", "[SOURCE [FILE...] [--serial N | --serial-file F] [--force] [--audit]]",
+     "re-read properties, or reload a source's data by difference; --audit: as of the dump's serial",
      COMMAND_EITHER, 0, CONTROL_MAX_WORDS - 1, true, run_reload},
     {"apply", "SOURCE FILE...",
      "apply an NRTM stream from files; serials that are done already are skipped",

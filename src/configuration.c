@@ -98,6 +98,7 @@ enum err configuration_read(const char *path, struct configuration **out, struct
         conf_ignore(configuration->file, ignored_keys[i]);
     }
     conf_warn_unknown(configuration->file);
+    configuration->storage.object_max_bytes = configuration->mirror.max_object;
     configuration->query.keepalive = configuration->mirror.keepalive;
     if (configuration->acl.username[0] == '\0') {
         configuration->acl.username = configuration->storage.username;

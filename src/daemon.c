@@ -159,7 +159,7 @@ static void on_stale(void *context, const struct source *source, int64_t since_m
 static enum err build_server(struct daemon *daemon, struct why *why)
 {
     enum err rc = mirror_new(&daemon->configuration->mirror, daemon->storage, daemon->paths.status,
-                             &system_clock, &daemon->mirror, why);
+                             daemon->paths.spool, &system_clock, &daemon->mirror, why);
 
     if (rc == ERR_OK) {
         mirror_on_stale(daemon->mirror, on_stale, daemon);
@@ -418,7 +418,7 @@ int daemon_run_alone(const char *config_path, size_t count, char **words)
     }
     if (rc == ERR_OK) {
         rc = mirror_new(&daemon.configuration->mirror, daemon.storage, daemon.paths.status,
-                        &system_clock, &daemon.mirror, &why);
+                        daemon.paths.spool, &system_clock, &daemon.mirror, &why);
     }
     if (rc == ERR_OK) {
         exit_code = command_run(&daemon, count, words, &out);

@@ -26,7 +26,7 @@
 #define LOCK_RETRY_MS    10
 #define SHARED_STATE_DIR "/var/lib/whoisd"
 
-static const char *const var_folders[] = {"log", "status", "checkpoint"};
+static const char *const var_folders[] = {"log", "status", "checkpoint", "spool"};
 static int ready_pipe = -1; /* Write end, in a background child that is not ready yet. */
 
 static void name_files_of_var(struct process_paths *paths)
@@ -35,6 +35,7 @@ static void name_files_of_var(struct process_paths *paths)
     snprintf(paths->console, sizeof(paths->console), "%s/console.log", paths->var);
     snprintf(paths->control, sizeof(paths->control), "%s/whoisd.sock", paths->var);
     snprintf(paths->status, sizeof(paths->status), "%s/status", paths->var);
+    snprintf(paths->spool, sizeof(paths->spool), "%s/spool", paths->var);
 }
 
 enum err process_paths_init(struct process_paths *paths, const char *config, struct why *why)

@@ -17,6 +17,7 @@ struct process_paths {
     char console[2176]; /**< var/console.log */
     char control[2176]; /**< var/whoisd.sock */
     char status[2176];  /**< var/status */
+    char spool[2176];   /**< var/spool: downloads */
 };
 
 /** The root is the directory of the properties file. @return ERR_OK, ERR_IO when it cannot be

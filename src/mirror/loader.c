@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -20,6 +21,7 @@ enum {
     PROGRESS_MS = 5000,
     LOOK_EVERY = 1024, /* Objects between looks at the clock and the cancel flag. */
     SERIAL_FILE_MAX = 4096,
+    HEAD_BYTES = 4096,
 };
 
 struct loading {
@@ -66,9 +68,58 @@ enum err mirror_read_serial(const char *path, int64_t *serial, struct why *why)
     return rc;
 }
 
+/* "# Serial: 4711", "% CURRENTSERIAL 4711": some registries write it into the dump's head. */
+static bool serial_in_comment(struct str line, int64_t *serial)
+{
+    static const struct str word = STR_INIT("serial");
+    uint64_t number;
+    size_t at = 0;
+
+    if (line.len == 0 || (line.at[0] != '#' && line.at[0] != '%')) {
+        return false;
+    }
+    while (at + word.len <= line.len && !str_starts_nocase(str_sub(line, at, line.len), word)) {
+        at++;
+    }
+    line = str_sub(line, at + word.len, line.len);
+    while (line.len > 0 && strchr(" \t:=", line.at[0]) != NULL) {
+        line = str_sub(line, 1, line.len);
+    }
+    if (str_to_u64(str_trim(line), INT32_MAX, &number) != ERR_OK) {
+        return false;
+    }
+    *serial = (int64_t)number;
+    return true;
+}
+
+/* Look for a serial above the first object of a dump. */
+static void serial_of_head(const char *path, int64_t *serial)
+{
+    struct input *input = NULL;
+    char bytes[HEAD_BYTES];
+    struct str rest = {bytes, 0}, line;
+    struct why why;
+
+    if (input_open(path, &input, &why) == ERR_OK &&
+        input_read(input, bytes, sizeof(bytes), &rest.len, &why) == ERR_OK) {
+        while (str_split(&rest, '\n', &line) &&
+               (line.len == 0 || line.at[0] == '#' || line.at[0] == '%' || line.at[0] == '\r')) {
+            if (serial_in_comment(line, serial)) {
+                log_info(LOG_LOADER, "%s: the serial stands in its head: %lld", path,
+                         (long long)*serial);
+                break;
+            }
+        }
+    }
+    input_close(input);
+}
+
 static enum err first_serial(const struct load_request *request, int64_t *serial, struct why *why)
 {
     *serial = request->serial;
+    if (*serial < 0 && request->serial_file == NULL) {
+        serial_of_head(request->files[0], serial);
+    }
     if (request->serial_file != NULL) {
         return mirror_read_serial(request->serial_file, serial, why);
     }
@@ -198,7 +249,20 @@ static enum err add_objects(struct loading *l, struct str raw, struct why *why)
 static void say_result(const struct loading *l, const struct load_report *report, int64_t serial)
 {
     int64_t ms = now_ms() - l->started_ms;
+    struct source_position position;
 
+    if (report->by_difference && l->request->audit) {
+        say(l, "%s: audit: %llu checked, %llu added, %llu changed, %llu removed", l->name,
+            (unsigned long long)report->objects, (unsigned long long)report->added,
+            (unsigned long long)report->changed, (unsigned long long)report->removed);
+    }
+    source_get_position(l->source, &position);
+    if (!position.position_known && l->request->has_stream) {
+        log_warn(LOG_LOADER,
+                 "%s: the position is unknown, there will be no streaming until an operator sets "
+                 "it: whois.init setserial %s SERIAL",
+                 l->name, l->name);
+    }
     log_info(LOG_LOADER,
              "%s: %s serial=%lld objects=%llu added=%llu changed=%llu removed=%llu unchanged=%llu "
              "duplicates=%llu rejected=%llu foreign=%llu recoded=%llu tombstones=%llu ms=%lld",
@@ -269,6 +333,7 @@ static enum err load_objects(struct loading *l, int64_t serial, struct str first
     const struct load_options options = {.serial = serial,
                                          .is_reset = l->request->is_reset,
                                          .force = l->request->force,
+                                         .audit = l->request->audit,
                                          .bytes = dump_estimate(l->dump)};
     enum err rc = load_begin(l->source, &options, &l->load, why);
 

@@ -12,15 +12,28 @@
 
 #include "mirror/nrtm_session.h"
 
+/** Bounds of downloads: mirror.dump.* */
+struct fetch_limits {
+    int timeout_s;     /**< For an answer, and without data. */
+    int total_s;       /**< For a file; 0: no bound. */
+    int64_t max_bytes; /**< Of a file; 0: no bound. */
+    int max_age_s;     /**< Of a dump; 0: no bound. */
+};
+
 struct load_request {
-    const char *const *files; /**< Plain or gzip, told by content; paths or file:// URLs. */
+    const char *const *files; /**< Plain or gzip, told by content; paths or file:// URLs. Others
+                                   have to pass mirror/download.h first. */
     size_t file_count;
     int64_t serial;          /**< The dump's serial; -1: none, or in serial_file. */
     const char *serial_file; /**< Such as RIPE.CURRENTSERIAL; NULL: none. Read before the dump, and
                                 again behind it. */
     enum charset charset;
-    size_t max_object;         /**< mirror.max.object.size */
-    bool is_reset, force;      /**< See load_options. */
+    size_t max_object;           /**< mirror.max.object.size */
+    bool is_reset, force, audit; /**< See load_options. */
+    bool has_stream;   /**< The mirror needs a position: an unknown one is worth a WARN. */
+    const char *spool; /**< Folder for downloads, made on demand; NULL: none. */
+    struct fetch_limits fetch;
+    bool if_changed;           /**< Only when the files are others than those loaded last. */
     const atomic_bool *cancel; /**< Looked at all the time; ERR_STOPPED follows. May be NULL. */
     /** Called with each line of progress that is logged, one at a time; may be NULL. */
     void (*on_progress)(void *context, const char *line);

@@ -1,12 +1,17 @@
 noinst_LIBRARIES += libmirror.a
 libmirror_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS) $(CURL_CFLAGS)
 libmirror_a_SOURCES = \
+    src/mirror/download.c src/mirror/download.h \
     src/mirror/dump.c src/mirror/dump.h \
+    src/mirror/fetch.c src/mirror/fetch.h \
     src/mirror/export.c src/mirror/export.h \
     src/mirror/input.c src/mirror/input.h \
     src/mirror/intake.c src/mirror/intake.h \
     src/mirror/loader.c src/mirror/loader.h \
-    src/mirror/mirror.c src/mirror/mirror.h src/mirror/mirror_conf.c \
+    src/mirror/mirror.c src/mirror/mirror.h src/mirror/member.h src/mirror/mirror_conf.c \
+    src/mirror/refresh.c \
+    src/mirror/registries.c src/mirror/registries.h \
+    src/mirror/schedule.c src/mirror/schedule.h \
     src/mirror/nrtm_client.c src/mirror/nrtm_client.h \
     src/mirror/nrtm_probe.c src/mirror/nrtm_probe.h \
     src/mirror/nrtm_reply.c src/mirror/nrtm_reply.h \

@@ -2,77 +2,25 @@
  * The set of mirrors.
  *
  * Three kinds of threads meet here. The mirror loop owns the clients and the ticks: what it decides
- * about a mirror it decides in settle_member(). Each source has an opener, a thread that opens it
- * (again and again while the database is down), loads it when it is empty and a dump is configured,
- * and ends. Commands come from threads of the control socket: they pause a mirror, work on its
- * source, and resume it. What other threads may see of a member is under the mutex.
+ * about a mirror it decides in settle_member(). Each source has a worker now and then (refresh.c):
+ * a thread that opens it, downloads and loads its dump, and ends. Commands come from threads of the
+ * control socket: they pause a mirror, work on its source, and resume it. What other threads may
+ * see of a member is under the mutex.
  */
-#include "mirror/mirror.h"
+#include "mirror/member.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "mirror/notice.h"
 #include "mirror/status_file.h"
 
 enum {
-    WATCH_MS = 10000, /* Compare every source with its database. */
-    OPEN_RETRY_MAX_S = 30,
-    RELOAD_EVERY_MS = 6 * 60 * 60 * 1000,
-    RELOAD_FAILURES_MAX = 2,
+    WATCH_MS = 10000,          /* Compare every source with its database. */
     DEGRADED_AFTER_MS = 60000, /* A short back-off is everyday life. */
-};
-
-/** A source and what the mirror does for it. */
-struct member {
-    struct mirror *mirror;
-    struct source *source;
-    char *notice; /* NULL: none. */
-
-    /* The loop's. */
-    struct nrtm_client_conf client_conf;
-    struct nrtm_client *client; /* NULL: nothing to follow. */
-    enum mirror_freshness freshness;
-
-    /* Under the mutex. */
-    const struct mirror_source_conf *conf; /* NULL: not mirrored. */
-    int pauses;
-    bool has_client;
-    struct nrtm_client_status status; /* As of the last tick or change. */
-    char peer[128];
-
-    pthread_t worker; /* Opens or loads. */
-    bool has_worker;
-    atomic_bool is_busy;
-    int64_t reloaded_ms; /* The loop's: last automatic reload; 0: none. */
-    atomic_int reload_failures;
-    bool reload_reset; /* Set before the worker starts: the upstream's serials began anew. */
-};
-
-struct mirror {
-    const struct mirror_conf *conf; /* Under the mutex. */
-    struct storage *storage;
-    const struct clock *clock;
-    char *status_dir; /* NULL: none. */
-    bool status_file_failed;
-    struct member *members;
-    size_t count;
-    struct loop *loop; /* NULL until started. */
-    bool has_thread;
-    struct loop_timer tick;
-    struct loop_job reconfigure;
-    void (*on_stale)(void *context, const struct source *source, int64_t since_ms); /* Or NULL. */
-    void *stale_context;
-    int64_t watched_ms;
-    atomic_bool stopping;
-    pthread_mutex_t mutex;
-    pthread_cond_t woken; /* Openers that wait, when stopping. */
 };
 
 const char *mirror_notice(const struct mirror *mirror, const struct source *source)
@@ -87,7 +35,7 @@ const char *mirror_notice(const struct mirror *mirror, const struct source *sour
 
 /* --- members --- */
 
-static struct member *member_of(const struct mirror *mirror, const struct source *source)
+struct member *mirror_member(const struct mirror *mirror, const struct source *source)
 {
     for (size_t i = 0; i < mirror->count; i++) {
         if (mirror->members[i].source == source) {
@@ -108,12 +56,7 @@ static const struct mirror_source_conf *find_conf(const struct mirror_conf *conf
     return NULL;
 }
 
-/** The configuration at this moment; both stay valid. */
-struct current_conf {
-    const struct mirror_conf *all;
-    const struct mirror_source_conf *source;
-};
-static struct current_conf current_conf(const struct member *member)
+struct current_conf member_conf(const struct member *member)
 {
     struct mirror *mirror = member->mirror;
     struct current_conf current;
@@ -124,9 +67,14 @@ static struct current_conf current_conf(const struct member *member)
     return current;
 }
 
-static bool is_followed(const struct mirror_conf *conf, const struct mirror_source_conf *source)
+bool member_is_mirrored(struct current_conf conf)
 {
-    return conf->is_enabled && source != NULL && source->is_enabled;
+    return conf.all->is_enabled && conf.source != NULL && conf.source->is_enabled;
+}
+
+bool member_is_followed(struct current_conf conf)
+{
+    return member_is_mirrored(conf) && conf.source->mode != NRTM_MODE_DUMP;
 }
 
 static struct nrtm_client_conf client_conf_of(const struct mirror_conf *conf,
@@ -253,7 +201,7 @@ static void settle_on_loop(struct loop_job *job)
     errand_done(errand);
 }
 
-static void settle_from_outside(struct member *member)
+void member_settle_from_outside(struct member *member)
 {
     struct errand errand = {.mirror = member->mirror, .member = member};
 
@@ -264,12 +212,12 @@ static void settle_from_outside(struct member *member)
 
 static void change_pauses(struct mirror *mirror, const struct source *source, int by)
 {
-    struct member *member = member_of(mirror, source);
+    struct member *member = mirror_member(mirror, source);
 
     pthread_mutex_lock(&mirror->mutex);
     member->pauses += by;
     pthread_mutex_unlock(&mirror->mutex);
-    settle_from_outside(member);
+    member_settle_from_outside(member);
 }
 
 void mirror_pause(struct mirror *mirror, const struct source *source)
@@ -282,203 +230,19 @@ void mirror_resume(struct mirror *mirror, const struct source *source)
     change_pauses(mirror, source, -1);
 }
 
-/* --- opening a source, and its first load --- */
-
-/* Sleep, unless the mirror stops. @return Whether it does. */
-static bool wait_or_stop(struct mirror *mirror, int seconds)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += seconds;
-    pthread_mutex_lock(&mirror->mutex);
-    while (!atomic_load(&mirror->stopping) &&
-           pthread_cond_timedwait(&mirror->woken, &mirror->mutex, &until) != ETIMEDOUT) {
-    }
-    pthread_mutex_unlock(&mirror->mutex);
-    return atomic_load(&mirror->stopping);
-}
-
-/* @return Whether the source is open; false when the mirror stops before. */
-static bool open_source(struct member *member)
-{
-    char said[600] = "";
-    struct why why = {""};
-    int wait_s = 1;
-
-    while (source_open(member->source, &why) != ERR_OK) {
-        if (strcmp(said, why.text) != 0) {
-            snprintf(said, sizeof(said), "%s", why.text);
-            log_error(LOG_STORAGE, "%s cannot be opened, trying again: %s",
-                      source_name(member->source), why.text);
-        }
-        if (wait_or_stop(member->mirror, wait_s)) {
-            return false;
-        }
-        wait_s = wait_s * 2 > OPEN_RETRY_MAX_S ? OPEN_RETRY_MAX_S : wait_s * 2;
-    }
-    return !atomic_load(&member->mirror->stopping);
-}
-
-static void say_empty(const struct member *member)
-{
-    const char *name = source_name(member->source), *upstream = source_upstream(member->source);
-
-    if (source_kind(member->source) == SOURCE_MAIN) {
-        log_info(LOG_LOADER, "%s is empty", name);
-        return;
-    }
-    log_warn(
-        LOG_LOADER,
-        "%s is empty and nrtm.import.%s.dump is not set: nothing is mirrored. Load a dump of %s "
-        "and its serial: ./whois.init load %s %s.db.gz --serial-file %s.CURRENTSERIAL",
-        name, name, upstream, name, upstream, upstream);
-}
-
-/* The configured files. @return false when there are none. */
-static bool configured_dump(const struct member *member, struct load_request *request)
-{
-    const struct current_conf conf = current_conf(member);
-    const struct conf_list *files = NULL;
-
-    *request = mirror_load_request(member->mirror, member->source);
-    if (source_kind(member->source) == SOURCE_MAIN) {
-        files = &conf.all->bootstrap;
-    } else if (is_followed(conf.all, conf.source)) {
-        files = &conf.source->dump;
-        request->serial_file = conf.source->serial[0] != '\0' ? conf.source->serial : NULL;
-    }
-    if (files == NULL || files->count == 0) {
-        return false;
-    }
-    request->files = files->items;
-    request->file_count = files->count;
-    return true;
-}
-
-static void load_first_dump(struct member *member)
-{
-    struct load_request request;
-    struct load_report report;
-    struct why why;
-
-    if (!configured_dump(member, &request)) {
-        say_empty(member);
-    } else if (mirror_load(member->source, &request, &report, &why) != ERR_OK) {
-        log_error(LOG_LOADER, "%s was not loaded: %s; when that is mended: ./whois.init reload %s",
-                  source_name(member->source), why.text, source_name(member->source));
-    }
-}
-
-static void *run_open(void *context)
-{
-    struct member *member = context;
-    struct source_status status;
-
-    if (open_source(member)) {
-        source_get_status(member->source, &status);
-        if (status.state == SOURCE_EMPTY) {
-            load_first_dump(member);
-        }
-        settle_from_outside(member);
-    }
-    atomic_store(&member->is_busy, false);
-    return NULL;
-}
-
-/* The upstream cannot bring us up to date any more: take the dump. */
-static void *run_reload(void *context)
-{
-    struct member *member = context;
-    const char *name = source_name(member->source);
-    struct load_request request;
-    struct load_report report;
-    struct why why;
-
-    if (configured_dump(member, &request)) {
-        request.is_reset = member->reload_reset;
-        mirror_pause(member->mirror, member->source);
-        if (mirror_load(member->source, &request, &report, &why) == ERR_OK) {
-            atomic_store(&member->reload_failures, 0);
-        } else {
-            log_error(LOG_LOADER, "%s: the automatic reload failed (%d of %d): %s", name,
-                      atomic_fetch_add(&member->reload_failures, 1) + 1, RELOAD_FAILURES_MAX,
-                      why.text);
-        }
-        mirror_resume(member->mirror, member->source);
-    }
-    atomic_store(&member->is_busy, false);
-    return NULL;
-}
-
-/* A thread for the member, unless it has one at work. */
-static enum err start_worker(struct member *member, void *(*run)(void *context), struct why *why)
-{
-    int error;
-
-    if (atomic_load(&member->is_busy)) {
-        return why_set(why, ERR_BUSY, "%s is being opened or loaded", source_name(member->source));
-    }
-    if (member->has_worker) {
-        pthread_join(member->worker, NULL);
-        member->has_worker = false;
-    }
-    atomic_store(&member->is_busy, true);
-    error = pthread_create(&member->worker, NULL, run, member);
-    if (error != 0) {
-        atomic_store(&member->is_busy, false);
-        return why_set(why, ERR_IO, "a thread for %s: %s", source_name(member->source),
-                       strerror(error));
-    }
-    pthread_setname_np(member->worker, "source");
-    member->has_worker = true;
-    return ERR_OK;
-}
-
-/* On the loop: reload a mirror whose upstream has no way back to us, where the operator allows it.
- */
-static void reload_if_lost(struct member *member, int64_t now)
-{
-    const struct current_conf conf = current_conf(member);
-    enum nrtm_standing standing = member->status.standing;
-    struct why why;
-
-    if (member->client == NULL ||
-        (standing != STANDING_EXPIRED && standing != STANDING_RESET_SUSPECTED) ||
-        !is_followed(conf.all, conf.source) || /* A new configuration is on its way here. */
-        !conf.source->reload_auto || is_paused(member) ||
-        atomic_load(&member->reload_failures) >= RELOAD_FAILURES_MAX ||
-        (member->reloaded_ms != 0 && now - member->reloaded_ms < RELOAD_EVERY_MS)) {
-        return;
-    }
-    member->reload_reset = standing == STANDING_RESET_SUSPECTED;
-    if (start_worker(member, run_reload, &why) == ERR_OK) {
-        member->reloaded_ms = now;
-        log_warn(LOG_LOADER, "%s is %s: reloading it from its dump (nrtm.import.%s.reload=auto)",
-                 source_name(member->source), nrtm_standing_text(standing),
-                 source_name(member->source));
-    }
-}
-
-struct load_request mirror_load_request(const struct mirror *mirror, const struct source *source)
-{
-    const struct current_conf conf = current_conf(member_of(mirror, source));
-
-    return (struct load_request){
-        .serial = -1,
-        .charset = conf.source != NULL ? conf.source->charset : CHARSET_LATIN1,
-        .max_object = (size_t)conf.all->max_object,
-        .cancel = &mirror->stopping,
-    };
-}
-
-const struct mirror_source_conf *mirror_source_conf_of(const struct mirror *mirror,
-                                                       const struct source *source)
-{
-    return current_conf(member_of(mirror, source)).source;
-}
-
 /* --- the loop's ticks --- */
+
+/* A mirror without NRTM is as fresh as its dump: two that are missed are late, four are stale. */
+static enum mirror_freshness dump_freshness_of(const struct mirror_conf *conf,
+                                               const struct mirror_source_conf *source,
+                                               int64_t late_ms)
+{
+    int64_t late_s = late_ms / 1000 - 2 * (int64_t)source->refresh_s;
+
+    return late_s >= 2 * (int64_t)source->refresh_s + conf->lag_error_s ? STALE
+           : late_s >= conf->lag_warn_s                                 ? LATE
+                                                                        : FRESH;
+}
 
 static enum mirror_freshness freshness_of(const struct mirror_conf *conf,
                                           const struct nrtm_client_status *status, int64_t late_ms)
@@ -492,28 +256,48 @@ static enum mirror_freshness freshness_of(const struct mirror_conf *conf,
     return late_ms >= conf->lag_warn_s * INT64_C(1000) ? LATE : FRESH;
 }
 
+static enum mirror_freshness member_freshness(const struct member *member, int64_t late_ms)
+{
+    const struct current_conf conf = member_conf(member);
+
+    if (member->client != NULL) {
+        return freshness_of(conf.all, &member->status, late_ms);
+    }
+    return member_is_mirrored(conf) && !member_is_followed(conf)
+               ? dump_freshness_of(conf.all, conf.source, late_ms)
+               : FRESH;
+}
+
+static int64_t taken_wall_ms(struct member *member)
+{
+    int64_t taken_ms;
+
+    pthread_mutex_lock(&member->mirror->mutex);
+    taken_ms = member->taken_wall_ms;
+    pthread_mutex_unlock(&member->mirror->mutex);
+    return taken_ms;
+}
+
 /* Say so once when a mirror falls behind, falls far behind, and has caught up. */
 static void judge_freshness(struct member *member)
 {
     const struct mirror *mirror = member->mirror;
-    int64_t since_ms = member->status.fresh_ms;
+    int64_t since_ms = member->client != NULL ? member->status.fresh_ms : taken_wall_ms(member);
     int64_t late_ms = clock_wall_ms(mirror->clock) - since_ms;
-    enum mirror_freshness freshness =
-        member->client == NULL ? FRESH
-                               : freshness_of(current_conf(member).all, &member->status, late_ms);
+    enum mirror_freshness freshness = member_freshness(member, late_ms);
 
     if (freshness == member->freshness) {
         return;
     }
-    if (member->client == NULL) {
-        log_info(LOG_IMPORTER, "%s is followed no more", source_name(member->source));
+    if (freshness == FRESH && member->client == NULL) {
+        log_info(LOG_IMPORTER, "%s is not behind any more", source_name(member->source));
     } else if (freshness == FRESH) {
         log_info(LOG_IMPORTER, "%s is up to date again", source_name(member->source));
     } else {
         log_write(freshness == STALE ? LOG_ERROR : LOG_WARN, LOG_IMPORTER,
                   "%s is %s: not up to date for %lld min, state=%s", source_name(member->source),
                   mirror_freshness_text(freshness), (long long)(late_ms / 60000),
-                  nrtm_standing_text(member->status.standing));
+                  member->client != NULL ? nrtm_standing_text(member->status.standing) : "dump");
     }
     member->freshness = freshness;
     if (mirror->on_stale != NULL) {
@@ -550,7 +334,7 @@ static void on_tick(void *context)
         }
         settle_member(member);
         judge_freshness(member);
-        reload_if_lost(member, now);
+        member_refresh_when_due(member);
         source_housekeep(member->source);
         if (watches && mirror->status_dir != NULL && member->client != NULL) {
             write_status_file(member);
@@ -563,8 +347,20 @@ static void on_tick(void *context)
 
 /* --- life --- */
 
+/* The same for a name at every start: its audit comes at the same time each night. */
+static unsigned seed_of(const char *name)
+{
+    unsigned seed = 5381;
+
+    for (; *name != '\0'; name++) {
+        seed = seed * 33 + (unsigned char)*name;
+    }
+    return seed;
+}
+
 enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, const char *status_dir,
-                    const struct clock *clock, struct mirror **out, struct why *why)
+                    const char *spool_dir, const struct clock *clock, struct mirror **out,
+                    struct why *why)
 {
     struct mirror *mirror = calloc(1, sizeof(*mirror));
 
@@ -575,6 +371,7 @@ enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, con
     mirror->storage = storage;
     mirror->clock = clock;
     mirror->status_dir = status_dir != NULL ? str_dup(str_from(status_dir)) : NULL;
+    mirror->spool_dir = spool_dir != NULL ? str_dup(str_from(spool_dir)) : NULL;
     mirror->count = storage_source_count(storage);
     mirror->members = calloc(mirror->count + 1, sizeof(mirror->members[0]));
     pthread_mutex_init(&mirror->mutex, NULL);
@@ -590,6 +387,8 @@ enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, con
         member->source = storage_source(storage, i);
         member->conf = find_conf(conf, member->source);
         member->notice = notice_new(member->source, member->conf);
+        member->taken_wall_ms = clock_wall_ms(clock);
+        member->schedule.seed = seed_of(source_name(member->source));
     }
     *out = mirror;
     return ERR_OK;
@@ -609,6 +408,7 @@ void mirror_free(struct mirror *mirror)
     loop_free(mirror->loop);
     free(mirror->members);
     free(mirror->status_dir);
+    free(mirror->spool_dir);
     free(mirror);
 }
 
@@ -616,9 +416,9 @@ void mirror_free(struct mirror *mirror)
 static void make_client(struct member *member)
 {
     const struct mirror *mirror = member->mirror;
-    const struct current_conf conf = current_conf(member);
+    const struct current_conf conf = member_conf(member);
 
-    if (is_followed(conf.all, conf.source)) {
+    if (member_is_followed(conf)) {
         member->client_conf = client_conf_of(conf.all, conf.source);
         member->client =
             nrtm_client_new(&member->client_conf, member->source, mirror->loop, mirror->clock);
@@ -644,7 +444,7 @@ enum err mirror_start(struct mirror *mirror, struct why *why)
     }
     mirror->has_thread = true;
     for (size_t i = 0; rc == ERR_OK && i < mirror->count; i++) {
-        rc = start_worker(&mirror->members[i], run_open, why);
+        rc = member_start_opening(&mirror->members[i], why);
     }
     return rc;
 }
@@ -708,8 +508,8 @@ static bool same_client(const struct nrtm_client_conf *a, const struct nrtm_clie
 /* On the loop. */
 static void reconfigure_member(struct member *member)
 {
-    const struct current_conf conf = current_conf(member);
-    bool was_followed = member->client != NULL, is_now = is_followed(conf.all, conf.source);
+    const struct current_conf conf = member_conf(member);
+    bool was_followed = member->client != NULL, is_now = member_is_followed(conf);
     struct nrtm_client_conf fresh = {0};
 
     if (is_now) {
@@ -773,6 +573,16 @@ void mirror_on_stale(struct mirror *mirror,
     mirror->stale_context = context;
 }
 
+/* What is being downloaded or loaded besides. */
+static void add_activity(const struct member *member, struct mirror_status *out)
+{
+    size_t used = strlen(out->text);
+
+    if (member->activity[0] != '\0') {
+        snprintf(out->text + used, sizeof(out->text) - used, "; %s", member->activity);
+    }
+}
+
 static void describe(const struct member *member, const struct source_status *stored,
                      struct mirror_status *out)
 {
@@ -800,6 +610,7 @@ static void describe(const struct member *member, const struct source_status *st
         phrase = "paused for a command, then";
     }
     snprintf(out->text, sizeof(out->text), "%s %.100s", phrase, member->peer);
+    add_activity(member, out);
     snprintf(out->error, sizeof(out->error), "%s", s->error);
 }
 
@@ -823,7 +634,7 @@ const char *mirror_freshness_text(enum mirror_freshness freshness)
 void mirror_get_status(struct mirror *mirror, const struct source *source,
                        struct mirror_status *out)
 {
-    struct member *member = member_of(mirror, source);
+    struct member *member = mirror_member(mirror, source);
     struct source_status stored;
     int64_t now = clock_wall_ms(mirror->clock), since;
 
@@ -844,6 +655,14 @@ void mirror_get_status(struct mirror *mirror, const struct source *source,
     } else if (member->conf != NULL && !member->conf->is_enabled) {
         snprintf(out->text, sizeof(out->text), "disabled by a mistake in its configuration");
         out->is_degraded = true;
+    } else if (member->conf != NULL && mirror->conf->is_enabled &&
+               member->conf->mode == NRTM_MODE_DUMP) {
+        since = (now - member->taken_wall_ms) / 60000;
+        snprintf(out->text, sizeof(out->text), "%s its dump every %d s, last %lld min ago",
+                 stored.state == SOURCE_EMPTY ? "empty, waits for" : "reloaded from",
+                 member->conf->refresh_s, (long long)since);
+        add_activity(member, out);
+        out->is_degraded = stored.state == SOURCE_EMPTY || member->schedule.retry_ms != 0;
     } else {
         snprintf(out->text, sizeof(out->text), "no mirror");
     }

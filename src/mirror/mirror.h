@@ -14,22 +14,26 @@
 #include "net/conn.h"
 #include "storage/source.h"
 
-/** One mirror's rows (`nrtm.import.<GRS>.*`). Strings live as long as the parsed file. */
+/** Whether a mirror reloads itself when its upstream cannot bring it up to date any more. */
+enum mirror_reload { RELOAD_UNTOLD, RELOAD_AUTO, RELOAD_MANUAL };
+
+/** One mirror's rows (`nrtm.import.<GRS>.*`), open ones filled from the known registries. Strings
+ * live as long as the parsed file. */
 struct mirror_source_conf {
     const char *name;   /**< "RIPE-GRS" */
     const char *source; /**< Upstream's name: "RIPE"; NULL when the row is missing. */
-    bool is_enabled; /**< False after a mistake in its rows: logged as ERROR, the others go on. */
-    const char *host;
+    bool is_enabled;  /**< False after a mistake in its rows: logged as ERROR, the others go on. */
+    const char *host; /**< NULL in mode dump. */
     int port;
     int version;
     enum nrtm_mode mode;
-    int poll_s;
+    int poll_s, refresh_s;
     enum charset charset;
     const char *notice;     /**< In place of the banner lines; NULL: the usual ones. */
     const char *notice_off; /**< "i-have-permission": no banner lines. */
-    struct conf_list dump;  /**< Loaded when the mirror is empty. */
-    const char *serial;     /**< The dump's serial file; "" when there is none. */
-    bool reload_auto;       /**< Reload by itself when the upstream expired or was reset. */
+    struct conf_list dump;  /**< Files or URLs; loaded when the mirror is empty or lost. */
+    const char *serial;     /**< The dump's serial file or its URL; "" when there is none. */
+    enum mirror_reload reload;
 };
 
 struct mirror_conf {
@@ -40,7 +44,9 @@ struct mirror_conf {
     struct net_keepalive keepalive; /**< mirror.keepalive.*: of every socket. */
     int connect_timeout_s, start_timeout_s, idle_probe_s, heartbeat_s, reset_grace_s;
     int lag_warn_s, lag_error_s; /**< mirror.lag.*: not up to date for so long. */
-    int64_t max_object;          /**< mirror.max.object.size, bytes. */
+    int audit_minute;            /**< mirror.audit, minute of the local day; -1: off. */
+    struct fetch_limits fetch;   /**< mirror.dump.* */
+    int64_t max_object;          /**< mirror.max.object.size, bytes; storage's too. */
     struct conf_list bootstrap;  /**< bootstrap.dumpfile: loaded when the main source is empty. */
 };
 extern const struct conf_key mirror_conf_keys[];
@@ -55,13 +61,15 @@ struct mirror;
 /**
  * @param conf        Must live until mirror_free().
  * @param status_dir  Where the machine-readable status files go (var/status); NULL: none.
+ * @param spool_dir   Where downloads go (var/spool), a folder per source; NULL: none.
  */
 enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, const char *status_dir,
-                    const struct clock *clock, struct mirror **out, struct why *why) MUST_CHECK;
+                    const char *spool_dir, const struct clock *clock, struct mirror **out,
+                    struct why *why) MUST_CHECK;
 /**
  * Start the threads: every source is opened (again and again while the database is down), its
- * client started when it is open and configured, empty mirrors with a `.dump` loaded, every open
- * source watched every 10 s.
+ * client started when it is open and configured, every open source watched every 10 s. Dumps are
+ * taken when they are due: see mirror/schedule.h.
  */
 enum err mirror_start(struct mirror *mirror, struct why *why) MUST_CHECK;
 /** Have running loads end with ERR_STOPPED, so that whoever waits for one is free. Any thread. NULL
@@ -113,7 +121,16 @@ const char *mirror_freshness_text(enum mirror_freshness freshness);
 
 /** What a load into this source is read with: charset and limits of its configuration, and given up
  * when the mirror stops. Files and serial are for the caller to fill in. */
-struct load_request mirror_load_request(const struct mirror *mirror, const struct source *source);
+struct load_request mirror_load_request(struct mirror *mirror, const struct source *source);
+/**
+ * Download what is remote in the request, look at it, and load it while the client rests. An
+ * operator's: when it succeeds, automatic reloads that had been given up are on again. Any thread
+ * but the loop's.
+ * @return As download_run() and mirror_load().
+ */
+enum err mirror_refresh_by_hand(struct mirror *mirror, struct source *source,
+                                const struct load_request *request, struct load_report *report,
+                                struct why *why) MUST_CHECK;
 /** The mirror's rows, for its dump files, serial file and charset; NULL for the main source. */
 const struct mirror_source_conf *mirror_source_conf_of(const struct mirror *mirror,
                                                        const struct source *source);

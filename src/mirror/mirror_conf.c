@@ -8,10 +8,12 @@
 
 #include "base/log.h"
 #include "mirror/mirror.h"
+#include "mirror/registries.h"
 
 enum { LEAST_POLL_S = 15 };
 
-static conf_parse_fn parse_version, parse_mode, parse_poll, parse_charset, parse_reload;
+static conf_parse_fn parse_version, parse_mode, parse_poll, parse_charset, parse_reload,
+    parse_time_of_day;
 
 #define AT(field) offsetof(struct mirror_conf, field)
 // clang-format off
@@ -35,6 +37,14 @@ const struct conf_key mirror_conf_keys[] = {
      "a mirror that has not been up to date for so long is late: a warning in the log"},
     {"mirror.lag.error", conf_seconds, AT(lag_error_s), "3600",
      "and stale from here on: an error in the log, and a line in its answers"},
+    {"mirror.audit", parse_time_of_day, AT(audit_minute), "03:30",
+     "when mirrors are compared with a fresh dump, HH:MM local time; off: never"},
+    {"mirror.dump.timeout", conf_seconds, AT(fetch.timeout_s), "60",
+     "a dump server that does not answer, or stalls, for so long is given up for now"},
+    {"mirror.dump.max.time", conf_seconds, AT(fetch.total_s), "21600", "for the download of a file"},
+    {"mirror.dump.max.size", conf_bytes, AT(fetch.max_bytes), "20g", "of a file that is downloaded"},
+    {"mirror.dump.max.age", conf_seconds, AT(fetch.max_age_s), "1209600",
+     "an older dump is not loaded unless forced"},
     {"mirror.max.object.size", conf_bytes, AT(max_object), "20m", "objects in dumps and streams"},
     {NULL, NULL, 0, NULL, NULL},
 };
@@ -48,16 +58,20 @@ const struct conf_key mirror_source_conf_keys[] = {
     {"nrtm.import.*.host", conf_text, AT(host), NULL, "the upstream's NRTM server"},
     {"nrtm.import.*.port", conf_port, AT(port), NULL, "its port"},
     {"nrtm.import.*.version", parse_version, AT(version), "3", "NRTM version, 1 to 3"},
-    {"nrtm.import.*.mode", parse_mode, AT(mode), "auto", "auto, persistent or poll"},
+    {"nrtm.import.*.mode", parse_mode, AT(mode), "auto",
+     "auto, persistent or poll; dump: no NRTM, the dump is reloaded every .refresh seconds"},
     {"nrtm.import.*.poll", parse_poll, AT(poll_s), "60", "seconds between polls, at least 15"},
     {"nrtm.import.*.charset", parse_charset, AT(charset), NULL,
      "latin1 (usual for RIPE) or utf8 (usual for others), of dump and stream"},
     {"nrtm.import.*.notice", conf_text, AT(notice), NULL, "banner lines, \\n between them"},
     {"nrtm.import.*.notice.off", conf_text, AT(notice_off), "",
      "i-have-permission: no banner lines"},
-    {"nrtm.import.*.dump", conf_list, AT(dump), "", "files loaded when the mirror is empty"},
-    {"nrtm.import.*.serial", conf_text, AT(serial), "", "the dump's serial file"},
-    {"nrtm.import.*.reload", parse_reload, AT(reload_auto), NULL,
+    {"nrtm.import.*.dump", conf_list, AT(dump), NULL,
+     "files or URLs; loaded when the mirror is empty, and when it has to be healed"},
+    {"nrtm.import.*.serial", conf_text, AT(serial), NULL, "the dump's serial file, or its URL"},
+    {"nrtm.import.*.refresh", parse_poll, AT(refresh_s), "86400",
+     "seconds between reloads of a mirror without NRTM"},
+    {"nrtm.import.*.reload", parse_reload, AT(reload), NULL,
      "auto or manual, when the upstream expired or was reset"},
     {NULL, NULL, 0, NULL, NULL},
 };
@@ -75,7 +89,7 @@ static enum err parse_version(const char *text, void *target, struct arena *aren
 
 static enum err parse_mode(const char *text, void *target, struct arena *arena, struct why *why)
 {
-    static const char *const modes[] = {"auto", "persistent", "poll"}; /* As enum nrtm_mode. */
+    static const char *const modes[] = {"auto", "persistent", "poll", "dump"}; /* As the enum. */
 
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         if (strcmp(text, modes[i]) == 0) {
@@ -83,7 +97,7 @@ static enum err parse_mode(const char *text, void *target, struct arena *arena, 
             return ERR_OK;
         }
     }
-    return why_set(why, ERR_SYNTAX, "auto, persistent or poll");
+    return why_set(why, ERR_SYNTAX, "auto, persistent, poll or dump");
 }
 
 static enum err parse_poll(const char *text, void *target, struct arena *arena, struct why *why)
@@ -112,16 +126,68 @@ static enum err parse_reload(const char *text, void *target, struct arena *arena
     if (strcmp(text, "auto") != 0 && strcmp(text, "manual") != 0) {
         return why_set(why, ERR_SYNTAX, "auto or manual");
     }
-    *(bool *)target = strcmp(text, "auto") == 0;
+    *(enum mirror_reload *)target = strcmp(text, "auto") == 0 ? RELOAD_AUTO : RELOAD_MANUAL;
     return ERR_OK;
+}
+
+static enum err parse_time_of_day(const char *text, void *target, struct arena *arena,
+                                  struct why *why)
+{
+    struct str rest = str_from(text), hours, minutes;
+    uint64_t h, m;
+
+    if (strcmp(text, "off") == 0) {
+        *(int *)target = -1;
+        return ERR_OK;
+    }
+    if (!str_split(&rest, ':', &hours) || !str_split(&rest, ':', &minutes) || rest.at != NULL ||
+        str_to_u64(hours, 23, &h) != ERR_OK || str_to_u64(minutes, 59, &m) != ERR_OK) {
+        return why_set(why, ERR_SYNTAX, "a time of day such as 03:30, or off");
+    }
+    *(int *)target = (int)(h * 60 + m);
+    return ERR_OK;
+}
+
+/* What the rows leave open: a known registry's values. */
+static void fill_from_registry(struct mirror_source_conf *out)
+{
+    struct str name = str_from(out->name);
+    const struct registry *known;
+    bool own_server;
+
+    if (str_ends_nocase(name, STR("-GRS"))) {
+        name = str_sub(name, 0, name.len - 4);
+    }
+    known = registry_find(out->source != NULL ? str_from(out->source) : name);
+    if (known == NULL) {
+        return;
+    }
+    out->source = out->source != NULL ? out->source : known->source;
+    out->host = out->host != NULL ? out->host : known->host;
+    own_server = known->host == NULL ? out->host == NULL
+                                     : out->host != NULL && str_eq_nocase(str_from(out->host),
+                                                                          str_from(known->host));
+    if (out->port == 0 && own_server) {
+        out->port = known->port;
+    }
+    if (out->charset == CHARSET_ASCII) {
+        out->charset = known->charset;
+    }
+    /* The registry's dump counts as its own server does, its serial file belongs to its dump. */
+    if (out->dump.items == NULL && out->serial == NULL && own_server) {
+        out->dump = known->dump;
+        out->serial = known->serial;
+    }
 }
 
 static enum err check_complete(const struct mirror_source_conf *source, struct why *why)
 {
-    const char *missing = source->source == NULL ? "source"
-                          : source->host == NULL ? "host"
-                          : source->port == 0    ? "port"
-                                                 : NULL;
+    bool needs_server = source->mode != NRTM_MODE_DUMP;
+    const char *missing = source->source == NULL                     ? "source"
+                          : needs_server && source->host == NULL     ? "host"
+                          : needs_server && source->port == 0        ? "port"
+                          : !needs_server && source->dump.count == 0 ? "dump"
+                                                                     : NULL;
 
     if (missing == NULL) {
         return ERR_OK;
@@ -129,29 +195,29 @@ static enum err check_complete(const struct mirror_source_conf *source, struct w
     return why_set(why, ERR_SYNTAX, "nrtm.import.%s.%s is missing", source->name, missing);
 }
 
-static bool has_row(struct conf *file, const char *name, const char *field)
-{
-    char key[300];
-
-    snprintf(key, sizeof(key), "nrtm.import.%s.%s", name, field);
-    return conf_get(file, key) != NULL;
-}
-
 static void read_source(struct conf *file, const char *name, struct mirror_source_conf *out)
 {
     struct why why;
     enum err rc;
 
-    *out = (struct mirror_source_conf){.name = name, .serial = "", .notice_off = ""};
+    *out = (struct mirror_source_conf){.name = name, .notice_off = ""};
     out->charset = CHARSET_ASCII; /* Stands for: not configured. */
-    out->reload_auto = has_row(file, name, "dump");
+    out->reload = RELOAD_UNTOLD;
     rc = conf_apply(file, mirror_source_conf_keys, name, out, &why);
     if (rc == ERR_OK) {
+        fill_from_registry(out);
+        if (out->host == NULL && out->dump.count > 0) {
+            out->mode = NRTM_MODE_DUMP;
+        }
         rc = check_complete(out, &why);
     }
     out->is_enabled = rc == ERR_OK;
     if (rc != ERR_OK) {
         log_error(LOG_CLIENT, "%s is not mirrored: %s", name, why.text);
+    }
+    out->serial = out->serial != NULL ? out->serial : "";
+    if (out->reload == RELOAD_UNTOLD) {
+        out->reload = out->dump.count > 0 ? RELOAD_AUTO : RELOAD_MANUAL;
     }
     /* RIPE's dumps and streams are Latin-1, those of IRRd's sources UTF-8. */
     if (out->charset == CHARSET_ASCII) {
@@ -178,7 +244,6 @@ enum err mirror_conf_read(struct conf *file, struct mirror_conf *out, struct why
     if (rc != ERR_OK) {
         return rc;
     }
-    conf_ignore(file, "mirror.audit");
     out->keepalive.user_timeout_ms = 120000;
     out->sources = calloc(out->names.count + 1, sizeof(out->sources[0]));
     if (out->sources == NULL) {

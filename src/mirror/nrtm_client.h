@@ -15,6 +15,7 @@ enum nrtm_mode {
     NRTM_MODE_AUTO, /**< Ask with -k; a server that closes the range all the same is polled. */
     NRTM_MODE_PERSISTENT, /**< Always -k. */
     NRTM_MODE_POLL,       /**< Never -k. */
+    NRTM_MODE_DUMP,       /**< No NRTM at all: no client. */
 };
 
 struct nrtm_client_conf {

@@ -20,6 +20,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "rpsl/fold.h"
 #include "storage/entries.h"
 
 enum {
@@ -410,6 +411,24 @@ enum err batch_delete(struct batch *batch, int64_t serial, struct str text, stru
     return rc;
 }
 
+/** Once per object and reason: one that an upstream sends again and again is told by the count. */
+static void say_aside(struct source *source, int64_t serial, struct str raw, struct str note)
+{
+    const struct str first_line = str_sub(raw, 0, str_find(raw, '\n', 0));
+    const uint64_t hash = rpsl_hash(1, first_line) ^ rpsl_hash(2, note);
+    bool is_told = false;
+
+    for (size_t i = 0; i < ASIDE_TOLD; i++) {
+        is_told = is_told || source->aside[i] == hash;
+    }
+    if (!is_told) {
+        source->aside[source->aside_next++ % ASIDE_TOLD] = hash;
+    }
+    log_write(is_told ? LOG_DEBUG : LOG_WARN, LOG_IMPORTER,
+              "%s: serial %" PRId64 " is kept aside in nrtm_quarantine: %s: %s", source->name,
+              serial, log_quote(note).text, log_quote(first_line).text);
+}
+
 enum err batch_quarantine(struct batch *batch, int64_t serial, bool is_delete, struct str raw,
                           const char *reason)
 {
@@ -431,8 +450,7 @@ enum err batch_quarantine(struct batch *batch, int64_t serial, bool is_delete, s
     SQL_ARRAY_ADD(&batch->quarantine, {.text = str_from(batch->source->name)}, {.number = serial},
                   {.number = is_delete ? 2 : 1}, {.text = kept}, {.text = note},
                   {.number = source_now(batch->source)});
-    log_warn(LOG_IMPORTER, "%s: serial %" PRId64 " is kept aside in nrtm_quarantine: %s",
-             batch->source->name, serial, log_quote(note).text);
+    say_aside(batch->source, serial, raw, note);
     batch->bytes += kept.len;
     if (!is_copy) {
         count_op(batch, serial);

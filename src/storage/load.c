@@ -99,6 +99,18 @@ void load_keep_raw(struct load *load, struct str raw, const char *reason)
     keep_aside(load, raw, reason);
 }
 
+enum err load_write_quarantine(struct load *load, struct sql *sql, struct why *why)
+{
+    const int64_t serial = load->options.serial;
+    const bool is_all = load->options.is_reset || load->options.force || load->fill != NULL;
+    enum err rc = sql_exec(sql, why,
+                           "DELETE FROM nrtm_quarantine WHERE mirror = '%s' AND (%d OR serial <= "
+                           "%" PRId64 ")",
+                           load->source->name, is_all, serial > 0 ? serial : 0);
+
+    return rc == ERR_OK ? sql_run(sql, rows_quarantine, &load->quarantine, why) : rc;
+}
+
 void load_note_duplicate(struct load *load, const struct rpsl_key *key, const char *what)
 {
     load->report.duplicates++;
@@ -535,7 +547,7 @@ static enum err fill_transaction(struct load *load, struct position to, uint64_t
                       load->fill->last_id);
     }
     if (rc == ERR_OK) {
-        rc = sql_run(sql, rows_quarantine, &load->quarantine, why);
+        rc = load_write_quarantine(load, sql, why);
     }
     if (rc == ERR_OK && fault_point("load-state")) {
         rc = why_set(why, ERR_SQL, "fault load-state");
@@ -740,17 +752,12 @@ enum err load_finish(struct load *load, struct load_report *report, struct why *
         load_abort(load);
         return rc;
     }
+    if (source_count_quarantined(source, &cause) != ERR_OK) {
+        log_warn(LOG_LOADER, "%s: counting what is in quarantine: %s", source->name, cause.text);
+    }
     pthread_mutex_lock(&source->status_mutex);
-    source->status.quarantined += load->quarantine.rows;
     source->status.last_commit_ms = clock_wall_ms(source->storage->clock);
     pthread_mutex_unlock(&source->status_mutex);
-    if (!source->position.known) {
-        log_warn(
-            LOG_LOADER,
-            "%s: the position is unknown, there will be no streaming until an operator sets it: "
-            "whois.init setserial %s SERIAL",
-            source->name, source->name);
-    }
     if (load->fill != NULL) {
         sql = load->fill->sql;
         load->fill->sql = NULL;

@@ -21,6 +21,9 @@ struct load {
 void load_reject(struct load *load, struct str text, const char *reason);
 /** A later object with the same key wins; a person and a role of one name: the first. */
 void load_note_duplicate(struct load *load, const struct rpsl_key *key, const char *what);
+/** In the transaction: the rows kept aside. Those of serials that the dump covers were tried again
+ * with it, and go. */
+enum err load_write_quarantine(struct load *load, struct sql *sql, struct why *why) MUST_CHECK;
 /** The class that shares the name space of nic-hdls, or CLASS_UNKNOWN. */
 enum rpsl_class load_other_class(enum rpsl_class class);
 

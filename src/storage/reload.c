@@ -23,7 +23,7 @@
 #include "rpsl/fold.h"
 #include "storage/entries.h"
 
-enum { FLUSH_BYTES = 4 << 20, LEAST_PERCENT = 90 };
+enum { FLUSH_BYTES = 4 << 20, LEAST_PERCENT = 90, REPAIRS_TOLD = 100 };
 #define ARENA_BYTES ((size_t)1 << 30)
 
 /** Identifies a class and canonical key: 96 bits of hash. */
@@ -209,6 +209,12 @@ static enum err judge_serial(struct load *load, struct why *why)
     int64_t boot = 0;
     enum err rc;
 
+    if (serial < 0 && source->position.known && !load->options.force) {
+        return why_set(why, ERR_DENIED,
+                       "%s: the dump comes without its serial: it would undo what is newer than it "
+                       "and up to serial %" PRId64 ". Give the serial, or force it",
+                       source->name, source->position.hw);
+    }
     if (serial < 0 || serial >= source->position.hw) {
         return ERR_OK;
     }
@@ -468,6 +474,19 @@ static enum err read_text(struct load *load, const struct change *change, struct
     return ERR_OK;
 }
 
+/** An audit tells what it repairs. */
+static void say_repair(struct load *load, const char *what, enum rpsl_class class, struct str key)
+{
+    const uint64_t repairs = load->report.added + load->report.changed + load->report.removed;
+
+    if (load->options.audit && repairs <= REPAIRS_TOLD) {
+        log_info(LOG_LOADER, "%s: audit: %s %s %s", load->source->name, what,
+                 rpsl_class_info(class)->name, log_quote(key).text);
+    } else if (load->options.audit && repairs == REPAIRS_TOLD + 1) {
+        log_info(LOG_LOADER, "%s: audit: further repairs are only counted", load->source->name);
+    }
+}
+
 static enum err apply_change(struct load *load, const struct change *change, struct why *why)
 {
     struct source *source = load->source;
@@ -496,12 +515,14 @@ static enum err apply_change(struct load *load, const struct change *change, str
         SQL_ARRAY_ADD(&reload->last_update, {.text = text}, {.number = now}, {.number = sequence},
                       {.text = pkey}, {.number = id}, {.number = old.info.sequence});
         load->report.changed++;
+        say_repair(load, "changed", key.class, key.text);
     } else {
         id = index_next_id(source->index);
         SQL_ARRAY_ADD(&reload->last_insert, {.number = id}, {.number = 1}, {.number = now},
                       {.number = rpsl_class_info(key.class)->db_id}, {.text = text},
                       {.text = pkey});
         load->report.added++;
+        say_repair(load, "added", key.class, key.text);
     }
     reload->bytes += text.len;
     reload->serial_id = id;
@@ -552,6 +573,7 @@ static enum err apply_removals(struct load *load, struct why *why)
                           {.number = source_now(load->source)}, {.number = 0}, {.text = pkey},
                           {.number = id}, {.number = old.info.sequence});
             load->report.removed++;
+            say_repair(load, "removed", old.info.class, pkey);
             rc = flush(load, FLUSH_BYTES, why);
         }
     }
@@ -651,7 +673,7 @@ static enum err transaction(struct load *load, struct position *to, uint64_t num
         rc = move_serial(load, to, why);
     }
     if (rc == ERR_OK) {
-        rc = sql_run(sql, rows_quarantine, &load->quarantine, why);
+        rc = load_write_quarantine(load, sql, why);
     }
     if (rc == ERR_OK && fault_point("load-state")) {
         rc = why_set(why, ERR_SQL, "fault load-state");

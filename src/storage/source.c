@@ -34,8 +34,6 @@ const struct conf_key storage_conf_keys[] = {
     {"whois.db.grs.slave.baseurl",  conf_text,    AT(slave_grs_base_url),  NULL,             "accepted, not used"   },
     {"mirror.db.name.check",        conf_bool,    AT(check_names),         "true",
      "a mirror's database must be called ..._MIRROR_..._GRS, or contain \"test\""                                   },
-    {"mirror.max.object.size",      conf_bytes,   AT(object_max_bytes),    "20971520",
-     "largest object that is taken"                                                                                 },
     {"checkpoint.enabled",          conf_bool,    AT(checkpoint_enabled),  "true",
      "keep a copy of the index for the next start"                                                                  },
     {"checkpoint.dir",              conf_text,    AT(checkpoint_dir),      "var/checkpoint",
@@ -531,7 +529,7 @@ static enum err settle_position(struct source *source, struct why *why)
     return rc;
 }
 
-static enum err count_quarantined(struct source *source, struct why *why)
+enum err source_count_quarantined(struct source *source, struct why *why)
 {
     int64_t count = 0;
     enum err rc =
@@ -554,7 +552,7 @@ static enum err open_locked(struct source *source, struct why *why)
         rc = settle_position(source, why);
     }
     if (rc == ERR_OK) {
-        rc = count_quarantined(source, why);
+        rc = source_count_quarantined(source, why);
     }
     if (rc == ERR_OK) {
         rc = source_restore(source, why);

@@ -24,7 +24,7 @@ struct storage_conf {
      */
     const char *slave_url, *slave_username, *slave_password, *slave_grs_base_url;
     bool check_names; /**< mirror.db.name.check: a mirror's database must be called like one. */
-    int64_t object_max_bytes; /**< mirror.max.object.size */
+    int64_t object_max_bytes; /**< mirror.max.object.size, an option of the mirror's. */
     const char *var_dir;      /**< For the disk check; set by main, no option. NULL: not checked. */
     bool checkpoint_enabled;
     const char *checkpoint_dir;
@@ -181,9 +181,10 @@ struct load_options {
     int64_t serial; /**< The dump's serial; -1: none given (position unknown). */
     bool is_reset;  /**< The upstream's serials began anew. Accept one below hw: the dump and its
                        serial replace ours, rows of `serials` above it go. */
-    bool force;     /**< As is_reset, and accept fewer than 90% of the present objects. */
-    bool audit;     /**< A serial below hw is fine: compare as of it; objects changed since are left
-                       alone. */
+    bool force; /**< As is_reset, accept fewer than 90% of the present objects, and a dump without
+                   serial where the position is known (which stays as it is). */
+    bool audit; /**< A serial below hw is fine: compare as of it; objects changed since are left
+                   alone. Each repair is logged. */
     uint64_t bytes; /**< Estimated text size for the disk check and percent; 0 = unknown. */
 };
 struct load_report {

@@ -13,9 +13,10 @@
 #include "storage/sql.h"
 
 enum {
-    SERIAL_MAX = 2147483647,  /* serials.serial_id is an int. */
-    PKEY_CHARACTERS = 254,    /* Of the pkey column. */
-    QUARANTINE_NOTE_MAX = 600 /* Of its reason column. */
+    SERIAL_MAX = 2147483647,   /* serials.serial_id is an int. */
+    PKEY_CHARACTERS = 254,     /* Of the pkey column. */
+    QUARANTINE_NOTE_MAX = 600, /* Of its reason column. */
+    ASIDE_TOLD = 256           /* Objects in quarantine whose further operations are not logged. */
 };
 
 struct storage {
@@ -73,6 +74,8 @@ struct source {
     bool must_rebuild;
     enum err compaction_failure; /* The last one, while it lasts. */
     struct position position;
+    uint64_t aside[ASIDE_TOLD]; /* Hashes of what was put into quarantine lately: logged once. */
+    size_t aside_next;
     int64_t stale_since_ms; /* The index is a checkpoint of then, and the database has not been
                                reached; 0: it is in step. */
     size_t missing;         /* Deletions of unknown keys since that was logged. */
@@ -135,6 +138,8 @@ void source_compact(struct source *source);
 enum err source_connect(struct source *source, struct why *why) MUST_CHECK;
 enum err source_connect_new(const struct source *source, struct sql **out,
                             struct why *why) MUST_CHECK;
+/** For the status. */
+enum err source_count_quarantined(struct source *source, struct why *why) MUST_CHECK;
 uint32_t source_now(const struct source *source); /* Unix seconds. */
 uint64_t random_number(void); /* 63 bits, not 0: generations and batch numbers. */
 

@@ -41,7 +41,8 @@ static void make_mirror(const char *more_rows)
              "nrtm.import.RIPE-GRS.source=RIPE\nnrtm.import.RIPE-GRS.host=127.0.0.1\n"
              "nrtm.import.RIPE-GRS.port=1\n%s",
              more_rows);
-    cr_assert_eq(mirror_new(read_conf(text), NULL, NULL, &system_clock, &mirror, &why), ERR_OK);
+    cr_assert_eq(mirror_new(read_conf(text), NULL, NULL, NULL, &system_clock, &mirror, &why),
+                 ERR_OK);
 }
 
 static void start(void)

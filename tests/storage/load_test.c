@@ -454,6 +454,63 @@ Test(load, an_audit_leaves_alone_what_is_newer_than_the_dump)
     storage_free(storage);
 }
 
+Test(load, a_dump_without_serial_does_not_undo_what_is_known_to_be_newer)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    struct why why;
+
+    load_well(source, 70, TEXTS("mntner: A-MNT;"), &report);
+    update(source, 71, false, "mntner: A-MNT\nremarks: 71\n");
+    cr_expect_eq(
+        load(source, (struct load_options){.serial = -1}, TEXTS("mntner: A-MNT;"), &report, &why),
+        ERR_DENIED);
+    cr_expect_not_null(strstr(why.text, "without its serial"), "%s", why.text);
+    cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "A-MNT"), "mntner: A-MNT\nremarks: 71\n");
+    cr_expect_eq(load(source, (struct load_options){.serial = -1, .force = true},
+                      TEXTS("mntner: A-MNT;"), &report, &why),
+                 ERR_OK, "%s", why.text);
+    cr_expect_eq(position_of(source).hw, 71, "the position stays");
+    storage_free(storage);
+}
+
+Test(load, without_a_known_position_every_dump_is_as_good)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+
+    load_well(source, -1, TEXTS("mntner: A-MNT;"), &report);
+    load_well(source, -1, TEXTS("mntner: A-MNT;remarks: new;"), &report);
+    cr_expect_eq(report.changed, 1);
+    cr_expect_str_eq(database_list("SELECT CONCAT_WS('/', object_id, sequence_id) FROM history"),
+                     "1/1");
+    storage_free(storage);
+}
+
+Test(load, what_was_kept_aside_goes_when_a_dump_covers_it)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    struct batch *batch;
+    struct why why;
+
+    load_well(source, 70, TEXTS("mntner: A-MNT;", "no key;"), &report);
+    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK);
+    cr_assert_eq(batch_quarantine(batch, 71, false, STR("person: X\n"), "no key"), ERR_OK);
+    cr_assert_eq(batch_quarantine(batch, 75, false, STR("person: Y\n"), "no key"), ERR_OK);
+    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
+    cr_expect_eq(status_of(source).quarantined, 3);
+    cr_assert_eq(load(source, (struct load_options){.serial = 72, .audit = true},
+                      TEXTS("mntner: A-MNT;"), &report, &why),
+                 ERR_OK, "%s", why.text);
+    cr_expect_str_eq(database_list("SELECT serial FROM nrtm_quarantine"), "75");
+    cr_expect_eq(status_of(source).quarantined, 1);
+    storage_free(storage);
+}
+
 Test(load, after_a_reset_the_dump_and_its_serial_replace_ours)
 {
     struct source *source;

@@ -1,0 +1,283 @@
+#!/usr/bin/python3
+"""A mirror that operators can forget about: it fetches its dump by itself, distrusts dump servers, finds
+its way back when the upstream lost it, and repairs what an audit finds. Old data is served meanwhile."""
+
+import gzip
+import os
+import re
+
+import harness
+from harness import DUMP, FINAL, JOURNAL, LAST, SERIAL, Journal, ask_once, equal, long_only
+from dumps import DumpServer
+from oracle import Registry
+
+KEY = "AS-TEST-NEST-L1"
+DAY_S = 24 * 60 * 60
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def serve(lab, data=None, serial=SERIAL, name="RIPE-GRS", **more):
+    """A dump server with a dump and its serial file, which the mirror is told of."""
+    server = DumpServer()
+    lab.upstreams.append(server)
+    prefix = "nrtm.import.%s." % name
+    lab.options[prefix + "dump"] = server.put("ripe.db.gz", data or read(DUMP), **more)
+    lab.options[prefix + "serial"] = server.put("RIPE.CURRENTSERIAL", b"%d" % serial)
+    return server
+
+
+def expect_texts(lab, path):
+    """The database holds the objects of a dump, and no others."""
+    rows = lab.database.sql("SELECT object_type, HEX(object) FROM last WHERE sequence_id > 0")
+    got = sorted((int(number), bytes.fromhex(text)) for number, text in rows)
+    expected = Registry.read(path).texts()
+    equal(len(got), len(expected), "objects")
+    equal(got == expected, True, "their texts")
+
+
+def still_answers(lab):
+    if KEY.encode() not in ask_once(lab.port, "-s RIPE-GRS -r " + KEY):
+        raise AssertionError("no answer")
+
+
+def count(server, pattern):
+    return len([event for event in server.events if re.search(pattern, event)])
+
+
+def reload(lab, *more, fails=None):
+    """whois.init reload; with `fails`, it has to and to say so."""
+    code, text = lab.whoisd("--reload", "RIPE-GRS", *more, check=False)
+    equal((code == 0) == (fails is None), True, "reload: " + text)
+    if fails and not re.search(fails, text):
+        raise AssertionError("no /%s/ in %s" % (fails, text))
+    return text
+
+
+# --- dumps by URL ---
+
+def test_three_lines_from_nothing_to_streaming(lab):
+    """enabled, sources, source under a known registry's name; the rest is only made local."""
+    upstream = lab.upstream()
+    server = serve(lab)
+    equal(lab.options["nrtm.import.RIPE-GRS.source"], "RIPE", "the registry's name")
+    lab.start()
+    upstream.wait_for_event(r"^start 1 %d-" % (SERIAL + 1))
+    lab.wait_for_serial(LAST)
+    expect_texts(lab, FINAL)
+    equal([event.split()[1] for event in server.events],
+          ["/RIPE.CURRENTSERIAL", "/ripe.db.gz", "/RIPE.CURRENTSERIAL"], "what was asked for")
+    lab.stop()
+
+
+def test_download_that_breaks_off_is_resumed(lab):
+    lab.upstream()
+    server = serve(lab)
+    server.plan("ripe.db.gz", cut_after=300000)
+    server.plan("ripe.db.gz", status=503)
+    server.plan("ripe.db.gz", cut_after=200000)
+    lab.start()
+    lab.wait_for_serial(LAST)
+    equal(count(server, "ripe.db.gz 206 from=500000"), 1, "resumed from both parts")
+    lab.stop()
+
+
+@long_only
+def test_download_resumed_of_another_file_begins_anew(lab):
+    """The dump is replaced while it is downloaded; the server tells by its ETag."""
+    lab.upstream()
+    server = serve(lab)
+    server.plan("ripe.db.gz", cut_after=300000, then=lambda: server.put("ripe.db.gz", read(FINAL)))
+    lab.start()
+    lab.wait_for_serial(LAST)
+    equal(count(server, "ripe.db.gz 200 from=0"), 2, "whole files")
+    expect_texts(lab, FINAL)
+    lab.stop()
+
+
+@long_only
+def test_server_that_stalls(lab):
+    lab.options["mirror.dump.timeout"] = 2
+    lab.upstream()
+    server = serve(lab)
+    server.plan("ripe.db.gz", stall_after=100000)
+    lab.start()
+    lab.wait_for_serial(LAST)
+    equal(count(server, "ripe.db.gz 206 from=100000"), 1, "resumed")
+    lab.stop()
+
+
+@long_only
+def test_server_that_lies_about_the_length(lab):
+    lab.upstream()
+    server = serve(lab)
+    size = len(read(DUMP))
+    server.plan("ripe.db.gz", length=size + 1000)  # The end never comes: asked for again.
+    server.plan("ripe.db.gz", length=size - 1000, whole=True)  # A gzip file without its end.
+    lab.start(wait=False)
+    lab.wait_for_log(r"ERROR .*RIPE-GRS: the first load failed.*cut off")
+    equal(lab.database.value("SELECT COUNT(*) FROM last"), "0", "objects of half a dump")
+    reload(lab)
+    lab.wait_for_serial(LAST)
+    lab.stop()
+
+
+@long_only
+def test_dumps_that_are_refused(lab):
+    """Old, halved, of another day, a page in place of one: the old data stays and is served."""
+    server = serve(lab)
+    lab.upstream()
+    lab.start()
+    lab.wait_for_serial(LAST)
+    new = LAST + 1000
+    server.put("RIPE.CURRENTSERIAL", b"%d" % new)
+    whole = gzip.decompress(read(FINAL))
+    for data, age_s, pattern in ((read(FINAL), 20 * DAY_S, "mirror.dump.max.age"),
+                                 (read(FINAL), DAY_S, "before its serial file"),
+                                 (gzip.compress(whole[:len(whole) // 2]), 0, "fewer than 90%"),
+                                 (read(FINAL)[:-1000], 0, "cut off"),
+                                 (b"<html>404</html>\n", 0, "fewer than 90%")):
+        server.put("ripe.db.gz", data, age_s)
+        reload(lab, fails=pattern)
+        still_answers(lab)
+        equal(lab.database.max_serial(), LAST, "serial after " + pattern)
+    expect_texts(lab, FINAL)
+    server.put("RIPE.CURRENTSERIAL", b"%d" % SERIAL)
+    server.put("ripe.db.gz", read(FINAL))
+    reload(lab, fails="below the mirror's")
+    server.put("RIPE.CURRENTSERIAL", b"<html>")
+    reload(lab, fails="expected a serial")
+    lab.stop()
+
+
+@long_only
+def test_split_dump_that_changes_between_its_files(lab):
+    """The serial of before counts: what the second file has already comes again and changes nothing."""
+    lab.upstream()
+    server = serve(lab)
+    whole = gzip.decompress(read(DUMP))
+    half = whole.index(b"\n\n", len(whole) // 2) + 2
+    changed = gzip.decompress(read(FINAL))
+    first = server.put("a.db", whole[:half])
+    second = server.put("b.db.gz", gzip.compress(whole[half:]))
+    lab.options["nrtm.import.RIPE-GRS.dump"] = first + "," + second
+    server.plan("a.db", then=lambda: (server.put("b.db.gz", gzip.compress(changed)),
+                                      server.put("RIPE.CURRENTSERIAL", b"%d" % (SERIAL + 500))))
+    lab.start()
+    lab.wait_for_log(r"the serial file changed during the download.*serial=%d" % SERIAL)
+    lab.wait_for_serial(LAST)
+    expect_texts(lab, FINAL)
+    lab.stop()
+
+
+# --- healing ---
+
+def lose(lab, journal):
+    """A loaded mirror, and an upstream that has no way from there to here."""
+    lab.load()
+    upstream = lab.upstream(journal)
+    lab.start()
+    return upstream
+
+
+def test_expired_serials_are_healed_from_the_dump(lab):
+    journal = Journal.read(JOURNAL)
+    journal.trim(1000)
+    server = serve(lab, read(FINAL), LAST)
+    server.plan("ripe.db.gz", status=503)
+    upstream = lose(lab, journal)
+    lab.wait_for_log(r"WARN .*RIPE-GRS is expired: reloading it from its dump")
+    still_answers(lab)
+    lab.wait_for_serial(LAST)
+    lab.wait_for_log(r"state=stream")
+    expect_texts(lab, FINAL)
+    upstream.wait_for_event(r"^request \d+ -g RIPE:3:%d-LAST" % (LAST + 1))
+    equal(lab.database.value("SELECT COUNT(*) > 0 FROM history"), "1", "history is kept")
+    lab.stop()
+
+
+@long_only
+def test_upstream_that_counts_anew_is_healed_from_the_dump(lab):
+    """And one that never had our serial: an operator's mistake looks the same."""
+    lab.options["mirror.reset.grace"] = 1
+    journal = Journal()
+    journal.append([("ADD", b"person: New\nnic-hdl: NEW1-RIPE\nsource: RIPE\n")] * 5)
+    journal.last = 5
+    serve(lab, read(FINAL), 3)
+    lose(lab, journal)
+    lab.wait_for_log(r"reset-suspected", seconds=180)
+    still_answers(lab)
+    lab.wait_for("the new counter", lambda: lab.database.max_serial() == 5, 180)
+    equal(lab.database.value("SELECT COUNT(*) FROM last WHERE pkey = 'NEW1-RIPE'"), "1", "new object")
+    lab.stop()
+
+
+@long_only
+def test_reload_without_serial_is_refused(lab):
+    lab.upstream()
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(LAST)
+    headless = os.path.join(lab.root, "headless.db")  # The sample's head names its serial.
+    with open(headless, "wb") as file:
+        file.write(re.sub(rb"(?m)^[#%].*\n", b"", gzip.decompress(read(DUMP))))
+    reload(lab, headless, fails="without its serial")
+    expect_texts(lab, FINAL)
+    lab.stop()
+
+
+# --- audits ---
+
+def test_audit_repairs(lab):
+    """Against an older dump: what is newer than it stays."""
+    lab.upstream(last=SERIAL + 1000)
+    serve(lab)
+    lab.start()
+    lab.wait_for_serial(SERIAL + 1000)
+    before = sorted(lab.database.sql("SELECT pkey, HEX(object) FROM last WHERE sequence_id > 0"))
+    # Of the dump itself, and not changed since.
+    key = lab.database.value("SELECT pkey FROM last WHERE object_type = 10 AND object_id NOT IN "
+                             "(SELECT object_id FROM serials) LIMIT 1")
+    lab.database.sql("UPDATE last SET object = CONCAT(object, 'remarks: damaged\n') "
+                     "WHERE pkey = '%s'; UPDATE nrtm_state SET generation = generation + 1" % key)
+    lab.wait_for("the damage to show", lambda: b"damaged" in ask_once(
+        lab.port, "-s RIPE-GRS -r " + key))
+    text = reload(lab, "--audit")
+    if not re.search(r"audit: \d+ checked, 0 added, 1 changed, 0 removed", text):
+        raise AssertionError(text)
+    lab.wait_for_log("audit: changed .*" + key)
+    equal(sorted(lab.database.sql("SELECT pkey, HEX(object) FROM last WHERE sequence_id > 0")) ==
+          before, True, "the data after the repair")
+    equal(lab.database.max_serial(), SERIAL + 1000, "serial")
+    lab.stop()
+
+
+# --- registries without NRTM ---
+
+@long_only
+def test_registry_without_nrtm_is_reloaded_by_difference(lab):
+    server = DumpServer()
+    lab.upstreams.append(server)
+    lab.options["nrtm.import.RIPE-GRS.source"] = "RIPE"
+    lab.options["nrtm.import.RIPE-GRS.mode"] = "dump"
+    lab.options["nrtm.import.RIPE-GRS.dump"] = server.put("ripe.db.gz", read(DUMP))
+    lab.start()
+    lab.wait_for_log(r"RIPE-GRS: loaded")
+    still_answers(lab)
+    expect_texts(lab, DUMP)
+    lab.stop()
+    lab.start()  # What is due at a start is done; the same dump is not loaded again.
+    lab.wait_for("a question for changes", lambda: count(server, "ripe.db.gz 304"))
+    lab.stop()
+    server.put("ripe.db.gz", read(FINAL))
+    lab.start()
+    lab.wait_for_log(r"reloaded by difference")
+    expect_texts(lab, FINAL)
+    equal(lab.database.value("SELECT COUNT(*) > 0 FROM history"), "1", "history")
+    lab.stop()
+
+
+harness.main(__name__)
