@@ -47,6 +47,7 @@ struct mirror {
     struct member *members;
     size_t count;
     struct loop *loop; /**< NULL until started. */
+    struct nrtm_probes probes;
     bool has_thread;
     struct loop_timer tick;
     struct loop_job reconfigure;

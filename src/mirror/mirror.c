@@ -420,6 +420,7 @@ static void make_client(struct member *member)
 
     if (member_is_followed(conf)) {
         member->client_conf = client_conf_of(conf.all, conf.source);
+        member->client_conf.probes = &member->mirror->probes;
         member->client =
             nrtm_client_new(&member->client_conf, member->source, mirror->loop, mirror->clock);
     }
@@ -514,6 +515,7 @@ static void reconfigure_member(struct member *member)
 
     if (is_now) {
         fresh = client_conf_of(conf.all, conf.source);
+        fresh.probes = &member->mirror->probes;
     }
     if (was_followed && is_now && same_client(&fresh, &member->client_conf)) {
         member->client_conf = fresh; /* Its strings live on. */

@@ -27,6 +27,7 @@ enum {
     FIRST_RANGE = 64000,        /* Asked for when a server is too slow to START for all. */
     LEAST_RANGE = 1000,
     ALARM_MS = 60 * 60 * 1000,
+    PROBE_GRACE_MS = 60 * 1000, /* Beyond two polls, for what a probe said is newer. */
     DAY_S = 24 * 60 * 60,
 };
 
@@ -272,13 +273,15 @@ static void on_look(void *context)
     if (now - client->hw_moved_ms >= (int64_t)client->conf.heartbeat_s * 1000) {
         over(client, OUTCOME_HEARTBEAT, "the position has not moved for long");
     } else if (client->probed_ms > 0) {
-        if (now - client->probed_ms >= (int64_t)2 * client->conf.poll_s * 1000) {
+        if (now - client->probed_ms >= (int64_t)2 * client->conf.poll_s * 1000 + PROBE_GRACE_MS) {
             over(client, OUTCOME_HEARTBEAT, "the upstream has newer serials than it sends");
         }
     } else if (silent_ms >= patience_ms && client->probe == NULL) {
-        client->probe = nrtm_probe_start(client->loop, client->conf.host, client->conf.port,
-                                         source_upstream(client->source), &client->conf.keepalive,
-                                         client->conf.connect_timeout_s, on_probed, client);
+        /* NULL while another mirror probes the host: the next look tries again. */
+        client->probe = nrtm_probe_start(client->conf.probes, client->loop, client->conf.host,
+                                         client->conf.port, source_upstream(client->source),
+                                         &client->conf.keepalive, client->conf.connect_timeout_s,
+                                         on_probed, client);
     }
 }
 
@@ -332,6 +335,13 @@ static enum client_event sync_position(struct nrtm_client *client)
     return EVENT_POSITION;
 }
 
+/* Whether there is no stream to come back to soon. */
+static bool is_polling(const struct nrtm_client *client)
+{
+    return client->conf.mode == NRTM_MODE_POLL ||
+           (client->conf.mode == NRTM_MODE_AUTO && client->closes_ranges);
+}
+
 static struct nrtm_request next_request(const struct nrtm_client *client)
 {
     const struct nrtm_client_conf *conf = &client->conf;
@@ -343,8 +353,7 @@ static struct nrtm_request next_request(const struct nrtm_client *client)
 
         request.last = newest < 0 || last < newest ? last : -1;
     } else if (!client->wants_range) {
-        request.keep_open = conf->mode == NRTM_MODE_PERSISTENT ||
-                            (conf->mode == NRTM_MODE_AUTO && !client->closes_ranges);
+        request.keep_open = !is_polling(client);
     }
     return request;
 }
@@ -536,7 +545,7 @@ static int64_t wait_after(struct nrtm_client *client)
     case OUTCOME_UP_TO_DATE:
         client->behind_since_ms = 0;
         client->wants_range = false;
-        return delay;
+        return is_polling(client) ? (int64_t)client->conf.poll_s * 1000 : delay;
     case OUTCOME_HEARTBEAT:
         client->wants_range = true;
         client->hw_moved_ms =
@@ -555,9 +564,10 @@ static int64_t wait_after(struct nrtm_client *client)
 static void say_end(struct nrtm_client *client, const struct nrtm_end *row, bool repeated,
                     int64_t delay_ms)
 {
-    enum log_level level = row->level;
+    bool is_lost = client->status.standing == STANDING_RESET_SUSPECTED;
+    enum log_level level = is_lost && row->failed ? LOG_ERROR : row->level;
     int64_t now = now_ms(client);
-    bool alarm = row->level == LOG_ERROR && now - client->alarm_ms >= ALARM_MS;
+    bool alarm = level == LOG_ERROR && now - client->alarm_ms >= ALARM_MS;
     char next[32] = "never";
 
     if (repeated && !row->loud && !alarm) {

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "mirror/nrtm_probe.h"
 #include "mirror/nrtm_retry.h"
 #include "mirror/nrtm_session.h"
 #include "net/conn.h"
@@ -32,6 +33,7 @@ struct nrtm_client_conf {
     int heartbeat_s;   /**< hw unchanged for so long: ask for a closed range. */
     int reset_grace_s; /**< Upstream behind us for so long: suspect a reset. */
     struct net_keepalive keepalive;
+    struct nrtm_probes *probes; /**< Shared by the clients of a loop. */
 };
 
 /** States of the session; what happens in each is a table in nrtm_client.c. */

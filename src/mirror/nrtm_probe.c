@@ -4,9 +4,12 @@
 #include "mirror/nrtm_probe.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct nrtm_probe {
-    char *source;
+    struct nrtm_probes *probes;
+    struct nrtm_probe *next; /* Of probes. */
+    char *host, *source;
     struct conn_request *connecting;
     struct conn *conn;
     bool got_bytes;
@@ -16,13 +19,19 @@ struct nrtm_probe {
 
 static void probe_free(struct nrtm_probe *probe)
 {
+    struct nrtm_probe **link = &probe->probes->first;
     struct conn *conn = probe->conn;
 
+    while (*link != probe) {
+        link = &(*link)->next;
+    }
+    *link = probe->next;
     conn_connect_cancel(probe->connecting);
     probe->conn = NULL;
     if (conn != NULL) {
         conn_close(conn, "probe done");
     }
+    free(probe->host);
     free(probe->source);
     free(probe);
 }
@@ -94,18 +103,28 @@ static void on_fail(void *context, const char *text)
     finish(probe, NRTM_PROBE_NO_ANSWER);
 }
 
-struct nrtm_probe *nrtm_probe_start(struct loop *loop, const char *host, int port,
-                                    const char *source, const struct net_keepalive *keepalive,
-                                    int timeout_s, void (*on_done)(void *context, int64_t newest),
-                                    void *context)
+struct nrtm_probe *nrtm_probe_start(struct nrtm_probes *probes, struct loop *loop, const char *host,
+                                    int port, const char *source,
+                                    const struct net_keepalive *keepalive, int timeout_s,
+                                    void (*on_done)(void *context, int64_t newest), void *context)
 {
     const struct conn_limits limits = {
         .max_line = 1024, .read_timeout_s = timeout_s, .write_timeout_s = timeout_s};
-    struct nrtm_probe *probe = calloc(1, sizeof(*probe));
+    struct nrtm_probe *probe;
 
+    for (probe = probes->first; probe != NULL; probe = probe->next) {
+        if (strcmp(probe->host, host) == 0) {
+            return NULL;
+        }
+    }
+    probe = calloc(1, sizeof(*probe));
     if (probe == NULL) {
         abort();
     }
+    probe->probes = probes;
+    probe->next = probes->first;
+    probes->first = probe;
+    probe->host = str_dup(str_from(host));
     probe->source = str_dup(str_from(source));
     probe->on_done = on_done;
     probe->context = context;

@@ -418,6 +418,19 @@ static enum nrtm_outcome take_end(struct nrtm_session *s, const struct nrtm_even
                                       : outcome; /* Then take_events() commits. */
 }
 
+/* %END a - b tells how far a stream is. A range that was asked for ends in %END SOURCE alone. */
+static enum nrtm_outcome take_marker(struct nrtm_session *s, const struct nrtm_event *e)
+{
+    if (!s->started) {
+        return end(s, OUTCOME_PROTOCOL, "%%END before %%START");
+    }
+    if (!s->conf.request.keep_open) {
+        log_debug(LOG_CLIENT, "%s: no stream, passed over: %s", s->name, log_quote(e->line).text);
+        return OUTCOME_GOES_ON;
+    }
+    return take_complete(s, e->last);
+}
+
 static enum nrtm_outcome take_message(struct nrtm_session *s, const struct nrtm_event *e)
 {
     struct nrtm_reply reply;
@@ -445,8 +458,7 @@ static enum nrtm_outcome take_event(struct nrtm_session *s, const struct nrtm_ev
     case NRTM_END:
         return take_end(s, e);
     case NRTM_MARKER:
-        return s->started ? take_complete(s, e->last)
-                          : end(s, OUTCOME_PROTOCOL, "%%END before %%START");
+        return take_marker(s, e);
     case NRTM_ERROR:
     case NRTM_WARNING:
     case NRTM_COMMENT:

@@ -5,9 +5,9 @@
  * from a file.
  *
  * hw moves only with what is known to be complete: to the serial of a committed operation, to
- * START.last at %END, to b at a marker %END a - b. In versions 1 and 2 operations carry no serials;
- * counted from START.first they are at most the true ones, so that after a cut some operations come
- * again, and none is lost.
+ * START.last at %END, to b at a marker %END a - b of a stream. In versions 1 and 2 operations carry
+ * no serials; counted from START.first they are at most the true ones, so that after a cut some
+ * operations come again, and none is lost.
  */
 #pragma once
 

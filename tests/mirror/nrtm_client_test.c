@@ -21,6 +21,7 @@
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };
 
 static struct nrtm_client_conf conf;
+static struct nrtm_probes probes;
 static struct nrtm_client *client;
 static char log_path[] = "/tmp/client_test.XXXXXX";
 
@@ -44,6 +45,7 @@ static void setup(void)
         .idle_probe_s = 600,
         .heartbeat_s = 6 * 3600,
         .reset_grace_s = 1800,
+        .probes = &probes,
     };
     client = nrtm_client_new(&conf, fake_source(), NULL, &fake_clock);
 }
@@ -170,6 +172,19 @@ Test(nrtm_client, is_silent_while_it_is_up_to_date)
     cr_expect_eq(logged("reason=up-to-date"), 1);
     cr_expect_eq(status().standing, STANDING_STREAM);
     cr_expect_str_eq(status().error, "");
+}
+
+Test(nrtm_client, waits_the_poll_interval_from_the_first_time_where_it_polls)
+{
+    nrtm_client_free(client);
+    conf.mode = NRTM_MODE_POLL;
+    client = nrtm_client_new(&conf, fake_source(), NULL, &fake_clock);
+    nrtm_client_start(client);
+    for (int i = 0; i < 3; i++) {
+        fake_receive(fake_accept(), "% Warning: there are no newer updates available\n\n\n");
+        cr_expect_eq(fake_next_timer_ms(), MINUTE);
+        fake_advance(MINUTE);
+    }
 }
 
 Test(nrtm_client, waits_at_most_the_poll_interval_while_up_to_date)
@@ -348,6 +363,11 @@ Test(nrtm_client, suspects_a_reset_when_the_upstream_stays_behind)
     }
     cr_expect_eq(status().standing, STANDING_RESET_SUSPECTED);
     cr_expect_eq(logged("state=reset-suspected"), 1);
+    for (int i = 0; i < 130; i++) {
+        fake_receive(fake_accept(), "%ERROR:401: invalid range: Not within 1-5\n");
+        fake_advance(MINUTE);
+    }
+    cr_expect_eq(logged("ERROR [NrtmImporter] session"), 2, "an alarm every hour");
     fake_receive(fake_accept(), CURRENT);
     cr_expect_eq(status().standing, STANDING_STREAM);
 }
@@ -530,7 +550,9 @@ Test(nrtm_client, asks_for_a_range_when_the_stream_is_stuck)
     fake_receive(conn, HEAD OP(12));
     fake_advance(605 * 1000);
     fake_receive(fake_accept(), "RIPE:3:X:1-15\n");
-    fake_advance(130 * 1000);
+    fake_advance(170 * 1000);
+    cr_expect_eq(logged("reason=heartbeat"), 0, "two polls and a minute");
+    fake_advance(20 * 1000);
     cr_expect_eq(logged("reason=heartbeat"), 1);
     conn = fake_accept();
     cr_expect_str_eq(fake_sent(conn), "-g RIPE:3:13-LAST\n");
@@ -538,6 +560,25 @@ Test(nrtm_client, asks_for_a_range_when_the_stream_is_stuck)
     cr_expect_eq(fake.hw, 15);
     fake_settle();
     cr_expect_str_eq(fake_sent(fake_accept()), "-g RIPE:3:16-LAST -k\n");
+}
+
+Test(nrtm_client, does_not_probe_a_host_that_another_mirror_probes)
+{
+    struct nrtm_client *other = nrtm_client_new(&conf, fake_source(), NULL, &fake_clock);
+    struct conn *conn = start(), *others;
+
+    nrtm_client_start(other);
+    others = fake_accept();
+    fake_receive(conn, HEAD);
+    fake_receive(others, HEAD);
+    fake_advance(605 * 1000);
+    cr_expect_eq(fake_connects_pending(), 1, "one at a time");
+    fake_receive(fake_accept(), "RIPE:3:X:1-12\n");
+    fake_advance(5 * 1000);
+    cr_expect_eq(fake_connects_pending(), 1, "then the other");
+    nrtm_client_free(other);
+    nrtm_client_stop(client);
+    cr_expect_null(probes.first);
 }
 
 Test(nrtm_client, takes_a_server_that_answers_no_probe_for_dead)

@@ -93,6 +93,8 @@ ParameterizedTestParameters(nrtm_session, applies_what_is_complete_and_nothing_e
          ADDED(13, "A") ADDED(19, "B"), OUTCOME_PEER_CLOSED, 19},
         {"batch markers", 3, true, START3 ADD(11, "A") "%END 11 - 15\n\n", ADDED(11, "A"),
          OUTCOME_PEER_CLOSED, 15},
+        {"a batch marker in a range", 3, false, START3 ADD(11, "A") "%END 11 - 13\n\n",
+         ADDED(11, "A"), OUTCOME_PEER_CLOSED, 11},
         {"repeated serials", 3, true,
          START3 ADD(11, "A") ADD(12, "B") ADD(11, "A") ADD(12, "B") ADD(13, "C"),
          ADDED(11, "A") ADDED(12, "B") ADDED(13, "C"), OUTCOME_PEER_CLOSED, 13},
