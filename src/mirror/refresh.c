@@ -177,7 +177,9 @@ static enum err refresh_source(struct mirror *mirror, struct source *source,
         watched.spool = spool;
     }
     rc = download_run(source, &watched, &download, why);
-    if (rc == ERR_OK && !download_is_unchanged(download)) {
+    if (rc == ERR_OK && download_is_unchanged(download)) {
+        log_info(LOG_LOADER, "%s: the dump is the one loaded last", source_name(source));
+    } else if (rc == ERR_OK) {
         rc = load_local(member, download_local(download), report, why);
     }
     if (rc == ERR_OK) {
