@@ -179,7 +179,8 @@ static bool is_settled(struct daemon *daemon, struct source *source)
 
     source_get_status(source, &status);
     switch (status.state) {
-    case SOURCE_CLOSED:
+    case SOURCE_CLOSED: /* A checkpoint is answered from, however long the database is away. */
+        return status.stale_since_ms != 0;
     case SOURCE_OPENING:
         return false;
     case SOURCE_READY:

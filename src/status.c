@@ -124,6 +124,11 @@ static void print_row(const struct row *row, struct control_out *out)
     if (row->stored.error[0] != '\0') {
         control_print(out, "  %s: %s", source_name(row->source), row->stored.error);
     }
+    if (row->stored.stale_since_ms != 0) {
+        print_time(row->stored.stale_since_ms, commit, sizeof(commit));
+        control_print(out, "  %s: answers come from the checkpoint of %s UTC",
+                      source_name(row->source), commit);
+    }
     if (row->mirror.error[0] != '\0') {
         control_print(out, "  %s: %s", source_name(row->source), row->mirror.error);
     }

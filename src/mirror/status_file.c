@@ -95,7 +95,7 @@ const char *source_state_text(const struct source_status *status)
 {
     switch (status->state) {
     case SOURCE_CLOSED:
-        return "closed";
+        return status->stale_since_ms != 0 ? "stale" : "closed";
     case SOURCE_OPENING:
         return "opening";
     case SOURCE_EMPTY:
@@ -181,6 +181,7 @@ void status_print(struct buf *out, enum status_form form, struct source *source,
     add_number(&rows, "applied", stored.serial);
     add_number(&rows, "last_commit", stored.last_commit_ms / 1000);
     add_number(&rows, "quarantined", (int64_t)stored.quarantined);
+    add_number(&rows, "stale_since", stored.stale_since_ms / 1000);
     add_bool(&rows, "database_down", stored.database_down);
     add_text(&rows, "database_error", stored.error);
     add_bool(&rows, "degraded", mirror->is_degraded);

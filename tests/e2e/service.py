@@ -427,6 +427,9 @@ def test_start_from_the_checkpoint_without_the_database(lab):
     upstream.publish(SERIAL + 400)
     lab.start(wait=False)
     lab.wait_for_log("RIPE-GRS: the database is not reached; until it is")
+    status = lab.whoisd("--status", check=False)[1]
+    expect_in("RIPE-GRS +stale +2", status)
+    expect_in("RIPE-GRS: answers come from the checkpoint of 20", status)
     answer = lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1")
     expect_in("as-set: +" + KEY, answer)
     expect_in("% Warning: source RIPE-GRS was last updated at 20", answer)
