@@ -205,6 +205,28 @@ def test_killed_at_every_fault_point(lab):
     lab.stop()
 
 
+@long_only
+def test_killed_while_a_checkpoint_is_written(lab):
+    """Whatever lies there then is good, or refused."""
+    points = ["checkpoint-write", "checkpoint-write:3", "checkpoint-sync", "checkpoint-rename",
+              "checkpoint-renamed"]
+    upstream = lab.upstream(last=SERIAL)
+    lab.load()
+    step = (LAST - SERIAL) // len(points)
+    lab.options["checkpoint.period"] = 1
+    for number, point in enumerate(points):
+        upstream.publish(LAST if point == points[-1] else SERIAL + (number + 1) * step)
+        lab.start(wait=False, WHOISD_FAULT=point)
+        equal(lab.wait_for_end(), -signal.SIGKILL, "end of the server at " + point)
+        lab.start()
+        lab.wait_for_log("RIPE-GRS: index read from checkpoint objects=")
+        lab.wait_for_serial(upstream.journal.last)
+        lab.kill()
+    lab.start()
+    compare_all(lab)
+    lab.stop()
+
+
 def is_inside_batch(lab):
     """Whether a transaction has changed rows and not ended. Not asked of
     information_schema.innodb_trx, which is up to 100 ms old."""

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #include "database.h"
-#include "storage/index.h"
+#include "objects.h"
+#include "storage/source_parts.h"
 
 static char folder[] = "/tmp/whoisd-checkpoints-XXXXXX";
 static char file[64], door[64]; /* The checkpoint; a link to the server's socket. */
@@ -461,4 +462,71 @@ Test(source_checkpoint, is_not_taken_of_what_somebody_else_moved)
     cr_expect_eq(source_write_checkpoint(source, true, &why), ERR_BUSY);
     storage_free(others);
     storage_free(storage);
+}
+
+/* --- while it is copied --- */
+/** Put all objects again until older versions keep more than they may. */
+static void pile_up_garbage(struct index *index, struct arena *arena)
+{
+    enum { FIRST_ID = 1000, OBJECTS = 20000, STEP = 10 };
+
+    for (uint32_t round = 0; index_collect(index) <= index_garbage_limit(index); round++) {
+        index_begin(index);
+        for (uint32_t i = 0; i < OBJECTS; i += round == 0 ? 1 : STEP) {
+            struct arena_mark mark = arena_mark(arena);
+            struct str text =
+                arena_printf(arena, "aut-num: AS%u\nas-name: N%u\nmnt-by: M%u-MNT\nsource: RIPE\n",
+                             i, i + round, i + round);
+
+            cr_assert_eq(put_text(index, FIRST_ID + i, text, arena), ERR_OK);
+            arena_rewind(arena, mark);
+        }
+        index_publish(index, (index_position){.serial = 101});
+    }
+}
+
+struct copying {
+    struct source *source;
+    struct checkpoint *checkpoint;
+    atomic_bool has_ended;
+};
+
+static void *end_copy(void *context)
+{
+    struct copying *copying = context;
+
+    usleep(200000); /* A batch that did not wait would be there before. */
+    atomic_store(&copying->has_ended, true);
+    pthread_mutex_lock(&copying->source->checkpoint.mutex);
+    checkpoint_free(copying->checkpoint);
+    copying->source->checkpoint.running = NULL;
+    pthread_cond_broadcast(&copying->source->checkpoint.copied);
+    pthread_mutex_unlock(&copying->source->checkpoint.mutex);
+    return NULL;
+}
+
+Test(source_checkpoint, a_batch_waits_when_the_copy_keeps_too_much)
+{
+    const struct checkpoint_origin origin = {.source = "RIPE-GRS"};
+    struct arena *arena = arena_new((size_t)64 << 20);
+    struct copying copying = {.has_ended = false};
+    struct storage *storage = database_open(&copying.source);
+    struct index *index = source_index(copying.source);
+    struct batch *batch;
+    pthread_t thread;
+    struct why why;
+
+    index_begin(index);
+    index_publish(index, (index_position){.serial = 101});
+    copying.checkpoint = checkpoint_new(index, &origin);
+    copying.source->checkpoint.running = copying.checkpoint;
+    pile_up_garbage(index, arena);
+    cr_assert_eq(pthread_create(&thread, NULL, end_copy, &copying), 0);
+    cr_assert_eq(batch_begin(copying.source, &batch, &why), ERR_OK, "%s", why.text);
+    cr_expect(atomic_load(&copying.has_ended), "it did not wait");
+    batch_abort(batch);
+    pthread_join(thread, NULL);
+    cr_expect_eq(index_collect(index), 0);
+    storage_free(storage);
+    arena_free(arena);
 }
