@@ -12,18 +12,6 @@ static unsigned char lower(char c)
     return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : (unsigned char)c;
 }
 
-static int cmp_nocase(const char *a, const char *b, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        int difference = lower(a[i]) - lower(b[i]);
-
-        if (difference != 0) {
-            return difference;
-        }
-    }
-    return 0;
-}
-
 static int cmp_len(size_t a, size_t b)
 {
     return (a > b) - (a < b);
@@ -46,13 +34,6 @@ int str_cmp(struct str a, struct str b)
 {
     size_t common = a.len < b.len ? a.len : b.len;
     int order = common > 0 ? memcmp(a.at, b.at, common) : 0;
-
-    return order != 0 ? order : cmp_len(a.len, b.len);
-}
-
-int str_cmp_nocase(struct str a, struct str b)
-{
-    int order = cmp_nocase(a.at, b.at, a.len < b.len ? a.len : b.len);
 
     return order != 0 ? order : cmp_len(a.len, b.len);
 }

@@ -75,7 +75,6 @@ static inline bool str_ends_nocase(struct str s, struct str suffix)
 
 /* By byte; shorter first when one is the start of the other. */
 int str_cmp(struct str a, struct str b);
-int str_cmp_nocase(struct str a, struct str b);
 
 /** Drop bytes <= 0x20 at the end. */
 static inline struct str str_trim_right(struct str s)

@@ -24,9 +24,10 @@ static enum err add_targets(const struct view *view, uint32_t classes, struct st
     enum err rc = ERR_OK;
 
     for (uint32_t left = classes; left != 0 && rc == ERR_OK; left &= left - 1) {
-        uint32_t id = view_find(view, (enum rpsl_class)__builtin_ctz(left), key);
+        uint32_t id;
 
-        if (id != 0 && id != self) {
+        rc = view_find(view, (enum rpsl_class)__builtin_ctz(left), key, &id);
+        if (rc == ERR_OK && id != 0 && id != self) {
             rc = add_unique(out, arena, id);
         }
     }
@@ -78,6 +79,9 @@ static enum err add_irts(const struct view *view, struct item *item, struct aren
          i = (size_t)(attr - item->object.attrs) + 1) {
         struct str rest = rpsl_clean_value(attr->value, view->scratch), name;
 
+        if (rest.at == NULL) {
+            return ERR_LIMIT;
+        }
         while (rc == ERR_OK && str_split(&rest, ',', &name)) {
             rc = add_targets(view, CLASS_BIT(CLASS_IRT), str_trim(name), item->info.id, arena, out);
         }
@@ -146,14 +150,17 @@ static enum err load_target(const struct view *view, const struct item *from,
                             enum rpsl_attr_id attr, enum rpsl_class class, struct item *out)
 {
     struct str key = item_value(view, from, attr);
-    uint32_t id = key.len == 0 ? 0 : view_find(view, class, key);
+    uint32_t id;
     enum err rc;
 
     if (key.at == NULL) {
         return ERR_LIMIT;
     }
-    if (id == 0) {
+    if (key.len == 0) {
         return ERR_NOT_FOUND;
+    }
+    if ((rc = view_find(view, class, key, &id)) != ERR_OK || id == 0) {
+        return rc != ERR_OK ? rc : ERR_NOT_FOUND;
     }
     rc = item_load(view, id, out);
     return rc != ERR_OK ? rc : item_parse(view, out);
@@ -188,9 +195,10 @@ static enum err read_contact(const struct view *view, const struct item *item, s
     return rc != ERR_OK ? rc : read_mailbox(view, &organisation, out);
 }
 
-static bool is_maintained_by(const struct view *view, const struct item *item,
-                             const struct abuse_rules *rules)
+static enum err find_maintainer(const struct view *view, const struct item *item,
+                                const struct abuse_rules *rules, bool *is_maintained)
 {
+    *is_maintained = false;
     for (size_t i = 0; i < item->object.attr_count; i++) {
         const struct rpsl_attr *attr = &item->object.attrs[i];
         struct str rest, name;
@@ -199,19 +207,25 @@ static bool is_maintained_by(const struct view *view, const struct item *item,
             continue;
         }
         rest = rpsl_clean_value(attr->value, view->scratch);
+        if (rest.at == NULL) {
+            return ERR_LIMIT;
+        }
         while (str_split(&rest, ',', &name)) {
             if (is_one_of(str_trim(name), rules->maintainers, rules->maintainer_count)) {
-                return true;
+                *is_maintained = true;
+                return ERR_OK;
             }
         }
     }
-    return false;
+    return ERR_OK;
 }
 
 enum err follow_abuse_contact(const struct view *view, const struct abuse_rules *rules,
                               struct item *item, struct str *out)
 {
     struct item current = *item;
+    bool is_maintained;
+    struct str source;
     enum err rc;
 
     *out = STR("");
@@ -221,8 +235,11 @@ enum err follow_abuse_contact(const struct view *view, const struct abuse_rules 
         if ((rc = item_parse(view, &current)) != ERR_OK) {
             return rc;
         }
-        if (!is_one_of(item_value(view, &current, ATTR_SOURCE), rules->sources,
-                       rules->source_count)) {
+        source = item_value(view, &current, ATTR_SOURCE);
+        if (source.at == NULL) {
+            return ERR_LIMIT;
+        }
+        if (!is_one_of(source, rules->sources, rules->source_count)) {
             return ERR_OK;
         }
         rc = read_contact(view, &current, out);
@@ -230,9 +247,12 @@ enum err follow_abuse_contact(const struct view *view, const struct abuse_rules 
             return rc;
         }
         *out = STR("");
-        if ((current.info.class != CLASS_INETNUM && current.info.class != CLASS_INET6NUM) ||
-            is_maintained_by(view, &current, rules)) {
+        if (current.info.class != CLASS_INETNUM && current.info.class != CLASS_INET6NUM) {
             return ERR_OK;
+        }
+        rc = find_maintainer(view, &current, rules, &is_maintained);
+        if (rc != ERR_OK || is_maintained) {
+            return rc;
         }
         rc = find_containing(view, &current, RANGE_ONE_LESS, &containing);
         if (rc != ERR_OK || containing.count == 0) {

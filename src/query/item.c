@@ -148,15 +148,16 @@ struct str item_value(const struct view *view, const struct item *item, enum rps
     return found == NULL ? STR("") : rpsl_clean_value(found->value, view->scratch);
 }
 
-uint32_t view_find(const struct view *view, enum rpsl_class class, struct str key)
+enum err view_find(const struct view *view, enum rpsl_class class, struct str key, uint32_t *id_out)
 {
     struct arena_mark mark = arena_mark(view->scratch);
     struct str canonical = rpsl_canonical_key(class, key, view->scratch);
-    uint32_t id = 0;
+    enum err rc = ERR_LIMIT;
 
+    *id_out = 0;
     if (canonical.at != NULL) {
-        id = snapshot_by_key(view->reader, view->snap, class, canonical, view->scratch);
+        rc = snapshot_by_key(view->reader, view->snap, class, canonical, view->scratch, id_out);
     }
     arena_rewind(view->scratch, mark);
-    return id;
+    return rc;
 }

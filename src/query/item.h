@@ -38,5 +38,7 @@ enum err item_key(const struct view *view, struct item *item, struct rpsl_key *o
  * @param item  Parsed. @return at == NULL when the arena is full.
  */
 struct str item_value(const struct view *view, const struct item *item, enum rpsl_attr_id attr);
-/** The id of the object with a key as a client or another object spells it, or 0. */
-uint32_t view_find(const struct view *view, enum rpsl_class class, struct str key);
+/** The id of the object with this key. @param id_out  0: there is none. @return ERR_OK, ERR_LIMIT,
+ * ERR_CORRUPT. */
+enum err view_find(const struct view *view, enum rpsl_class class, struct str key,
+                   uint32_t *id_out) MUST_CHECK;

@@ -59,20 +59,21 @@ bool search_is_inverse(enum rpsl_attr_id attr, bool is_trusted)
 }
 
 /* The object that an attribute refers to must exist. */
-static bool is_target_alive(const struct search *search, enum rpsl_attr_id attr)
+static enum err find_target(const struct search *search, enum rpsl_attr_id attr, bool *is_alive)
 {
-    uint32_t classes = search_targets(attr);
+    uint32_t classes = search_targets(attr), id = 0;
+    enum err rc = ERR_OK;
 
+    *is_alive = true;
     if (classes == 0 || (attr == ATTR_MBRS_BY_REF && search_is_any(search->folded))) {
-        return true;
+        return ERR_OK;
     }
-    for (int class = 0; class < CLASS_UNKNOWN; class ++) {
-        if ((classes & CLASS_BIT(class)) != 0 &&
-            view_find(&search->view, (enum rpsl_class) class, search->key->value) != 0) {
-            return true;
-        }
+    for (; classes != 0 && id == 0 && rc == ERR_OK; classes &= classes - 1) {
+        rc = view_find(&search->view, (enum rpsl_class)__builtin_ctz(classes), search->key->value,
+                       &id);
     }
-    return false;
+    *is_alive = id != 0;
+    return rc;
 }
 
 struct consent {
@@ -109,13 +110,13 @@ static enum err read_consent(struct search *search)
     struct consent consent = {search, ERR_OK};
     enum err rc = ERR_OK;
 
-    for (int class = 0; class < CLASS_UNKNOWN && rc == ERR_OK; class ++) {
+    for (uint32_t sets = SETS; sets != 0 && rc == ERR_OK; sets &= sets - 1) {
         struct item item;
-        uint32_t id = (SETS & CLASS_BIT(class)) == 0
-                          ? 0
-                          : view_find(&search->view, (enum rpsl_class) class, search->key->value);
+        uint32_t id;
 
-        if (id == 0) {
+        rc =
+            view_find(&search->view, (enum rpsl_class)__builtin_ctz(sets), search->key->value, &id);
+        if (rc != ERR_OK || id == 0) {
             continue;
         }
         if ((rc = item_load(&search->view, id, &item)) == ERR_OK &&
@@ -149,6 +150,7 @@ static enum err find_by_nserver(struct search *search, struct id_list *out)
 static enum err find_inverse(struct search *search, enum rpsl_attr_id attr, struct id_list *out)
 {
     struct str value = search->folded;
+    bool is_alive;
     enum err rc;
 
     if (attr == ATTR_NSERVER) {
@@ -160,8 +162,8 @@ static enum err find_inverse(struct search *search, enum rpsl_attr_id attr, stru
     if (attr == ATTR_ORIGIN && (search->key->tests & KEY_IS(AUT_NUM)) == 0) {
         return ERR_OK;
     }
-    if (!is_target_alive(search, attr)) {
-        return ERR_OK;
+    if ((rc = find_target(search, attr, &is_alive)) != ERR_OK || !is_alive) {
+        return rc;
     }
     if (attr == ATTR_MEMBER_OF && (rc = read_consent(search)) != ERR_OK) {
         return rc;

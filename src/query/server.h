@@ -95,7 +95,8 @@ enum err query_server_reconfigure(struct query_server *server, const struct quer
 void query_server_set_stale(struct query_server *server, const char *name, int64_t since_ms);
 
 /**
- * Have lines that start with `-<letter> ` answered by another protocol. The handler takes the
+ * Have lines that start with `-<letter> ` answered by another protocol that shares the port (for an
+ * NRTM server, `-g`; none is served yet). The handler takes the
  * connection over: it calls conn_set_handler() before it returns. Before query_server_start(). Runs
  * on the worker's thread.
  * @param line  The whole line; valid for the call.

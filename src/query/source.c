@@ -46,7 +46,6 @@ struct query_source query_source_of(struct source *source)
 {
     return (struct query_source){
         .name = source_name(source),
-        .upstream = source_upstream(source),
         .is_main = source_kind(source) == SOURCE_MAIN,
         .index = source_index(source),
         .state = state_of,

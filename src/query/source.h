@@ -26,8 +26,7 @@ enum query_source_state {
 };
 
 struct query_source {
-    const char *name;     /**< "RIPE-GRS", upper case. */
-    const char *upstream; /**< What the source: line of its objects says. */
+    const char *name; /**< "RIPE-GRS", upper case. */
     bool is_main; /**< The main source; all others are answered as mirrors (whois-queries 7.4). */
     struct index *index;
     const char *notice; /**< Extra banner lines of this source ("% ...\n"); NULL: none. */

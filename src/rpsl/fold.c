@@ -91,18 +91,6 @@ struct str rpsl_fold(struct str value, struct arena *arena)
     return (struct str){copy, (size_t)(to - copy)};
 }
 
-bool rpsl_fold_eq(struct str a, struct str b)
-{
-    a = without_trailing_blanks(a);
-    b = without_trailing_blanks(b);
-    while (a.len > 0 && b.len > 0) {
-        if (next_weight(&a) != next_weight(&b)) {
-            return false;
-        }
-    }
-    return a.len == b.len;
-}
-
 /** The product of two words, its halves mixed: the one step of the hash. */
 static uint64_t mix(uint64_t a, uint64_t b)
 {

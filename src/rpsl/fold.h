@@ -14,7 +14,5 @@
  * at == NULL when that is full.
  */
 struct str rpsl_fold(struct str value, struct arena *arena);
-/** Compare two raw values by their folded forms. */
-bool rpsl_fold_eq(struct str a, struct str b);
 /** 64-bit hash of a folded value; the same on every machine. */
 uint64_t rpsl_hash(unsigned seed, struct str folded);

@@ -135,15 +135,15 @@ enum err snapshot_find_key(struct text_reader *reader, const struct snapshot *sn
     return ERR_NOT_FOUND;
 }
 
-uint32_t snapshot_by_key(struct reader *reader, const struct snapshot *snap, enum rpsl_class class,
-                         struct str canonical, struct arena *arena)
+enum err snapshot_by_key(struct reader *reader, const struct snapshot *snap, enum rpsl_class class,
+                         struct str canonical, struct arena *arena, uint32_t *id_out)
 {
-    uint32_t id;
+    enum err rc = snapshot_find_key(reader_texts(reader), snap, class, canonical, arena, id_out);
 
-    if (snapshot_find_key(reader_texts(reader), snap, class, canonical, arena, &id) != ERR_OK) {
-        return 0;
+    if (rc != ERR_OK) {
+        *id_out = 0;
     }
-    return id;
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
 enum err snapshot_by_key_hash(const struct snapshot *snap, enum rpsl_class class,

@@ -85,10 +85,12 @@ enum err id_list_add(struct id_list *list, struct arena *arena, uint32_t id) MUS
 
 /**
  * The object with a primary key (rpsl_key.canonical), verified against its text.
- * @return Its id, or 0. *arena is used for the verification and rewound.
+ * @param id_out  0 when there is none.
+ * @param arena   Used for the verification and rewound.
+ * @return ERR_OK; ERR_LIMIT when the arena is full; ERR_CORRUPT.
  */
-uint32_t snapshot_by_key(struct reader *reader, const struct snapshot *snap, enum rpsl_class class,
-                         struct str canonical, struct arena *arena);
+enum err snapshot_by_key(struct reader *reader, const struct snapshot *snap, enum rpsl_class class,
+                         struct str canonical, struct arena *arena, uint32_t *id_out) MUST_CHECK;
 /**
  * Ids of the objects whose class and canonical key have the hash of these, appended: none, or the
  * one that has this key, and once in a few thousand look-ups another one. For a caller that reads

@@ -47,9 +47,6 @@ Test(str, order)
     cr_expect_lt(str_cmp(STR("a"), STR("aa")), 0);
     cr_expect_gt(str_cmp(STR("\xff"), STR("a")), 0);
     cr_expect_eq(str_cmp(none, none), 0);
-    cr_expect_eq(str_cmp_nocase(STR("AS1"), STR("as1")), 0);
-    cr_expect_gt(str_cmp_nocase(STR("as2"), STR("AS1")), 0);
-    cr_expect_gt(str_cmp_nocase(STR("as10"), STR("AS1")), 0);
 }
 
 Test(str, trimming)

@@ -154,6 +154,7 @@ static void use(struct index *index)
     const struct snapshot *snap;
     struct id_list list = {0};
     struct why why;
+    uint32_t id;
 
     reader_attach(reader, index);
     reader_refresh(reader);
@@ -163,7 +164,7 @@ static void use(struct index *index)
     }
     (void)!snapshot_by_value(snap, ATTR_MNT_BY, STR("m1-mnt"), arena, &list);
     (void)!snapshot_by_prefix(snap, ATTR_NSERVER, STR("ns"), arena, &list);
-    (void)snapshot_by_key(reader, snap, CLASS_DOMAIN, STR("0.10.in-addr.arpa"), arena);
+    (void)!snapshot_by_key(reader, snap, CLASS_DOMAIN, STR("0.10.in-addr.arpa"), arena, &id);
     (void)!snapshot_sort(reader, snap, &list, arena);
     reader_free(reader);
     (void)index_check(index, &why);

@@ -38,8 +38,8 @@ static void make_settings(void)
     };
     static struct query_source sources[2];
     const struct query_source filled[] = {
-        {.name = "RIPE",  .upstream = "RIPE", .is_main = true,       .index = index_main},
-        {.name = "X-GRS", .upstream = "RIPE", .index = index_mirror, .state = state     },
+        {.name = "RIPE",  .is_main = true,       .index = index_main},
+        {.name = "X-GRS", .index = index_mirror, .state = state     },
     };
     struct why why;
 

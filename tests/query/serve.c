@@ -58,7 +58,6 @@ static struct query_source load(const char *name, struct str dump, struct str jo
     fixture_apply(index, journal);
     return (struct query_source){
         .name = name,
-        .upstream = "RIPE",
         .index = index,
         .versions = &fixture_version_store,
         .context = fixture_versions_new(dump, journal),

@@ -50,8 +50,7 @@ static int database_timeout_s;
 
 static void start(int per_address, int read_timeout_s, int answer_timeout_s)
 {
-    struct query_source source = {
-        .name = "RIPE", .upstream = "RIPE", .is_main = true, .versions = &slow_store};
+    struct query_source source = {.name = "RIPE", .is_main = true, .versions = &slow_store};
     struct why why;
 
     conf = (struct query_conf){

@@ -95,8 +95,8 @@ static void setup(void)
         .scratch = arena_new(1 << 24),
         .acl = acl_new(&system_clock, -1),
     };
-    sources[0] = (struct query_source){.name = "RIPE", .upstream = "RIPE", .is_main = true};
-    sources[1] = (struct query_source){.name = "X-GRS", .upstream = "RIPE"};
+    sources[0] = (struct query_source){.name = "RIPE", .is_main = true};
+    sources[1] = (struct query_source){.name = "X-GRS"};
     for (int i = 0; i < 2; i++) {
         sources[i].index = index_new(sources[i].name);
         reader_attach(tools.reader, sources[i].index);

@@ -98,6 +98,7 @@ static void assert_same_about(uint32_t id)
     const struct snapshot *b = reader_snapshot(reader, expected);
     struct object_info info_a, info_b;
     struct str text_a, text_b;
+    uint32_t found;
     struct rpsl_object object;
     struct rpsl_key key;
     struct ip_range range;
@@ -112,7 +113,8 @@ static void assert_same_about(uint32_t id)
     cr_assert_eq(snapshot_text(reader, b, id, arena, &text_b), ERR_OK);
     cr_assert(str_eq(text_a, text_b));
     parse_good(text_a, arena, &object, &key);
-    cr_assert_neq(snapshot_by_key(reader, a, key.class, key.canonical, arena), 0);
+    cr_assert_eq(snapshot_by_key(reader, a, key.class, key.canonical, arena, &found), ERR_OK);
+    cr_assert_neq(found, 0);
     cr_assert_eq(rpsl_index_values(&object, arena, visit_value, NULL), ERR_OK);
     kind = rpsl_object_range(&key, &range);
     for (unsigned mode = 0; mode <= RANGE_ALL_MORE && kind != RANGE_NONE; mode++) {

@@ -50,8 +50,12 @@ static const struct snapshot *now(void)
 
 static uint32_t by_key(enum rpsl_class class, const char *key)
 {
-    return snapshot_by_key(reader, now(), class, rpsl_canonical_key(class, str_from(key), arena),
-                           arena);
+    uint32_t id;
+
+    cr_assert_eq(snapshot_by_key(reader, now(), class,
+                                 rpsl_canonical_key(class, str_from(key), arena), arena, &id),
+                 ERR_OK);
+    return id;
 }
 
 static struct id_list by_value(unsigned attr, const char *value)
