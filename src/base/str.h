@@ -103,7 +103,7 @@ static inline size_t str_find(struct str s, char c, size_t from)
     if (from >= s.len) {
         return s.len;
     }
-    hit = (const char *)memchr(s.at + from, c, s.len - from);
+    hit = (const char *)memchr(s.at + from, (unsigned char)c, s.len - from);
     return hit != NULL ? (size_t)(hit - s.at) : s.len;
 }
 
