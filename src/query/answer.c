@@ -803,6 +803,11 @@ void answer_hold(struct answer *answer)
     }
 }
 
+bool answer_is_unwanted(const struct answer *answer)
+{
+    return answer->is_held && snapshot_is_unwanted(answer->search.view.snap);
+}
+
 void answer_end(struct answer *answer)
 {
     drop_versions(answer);

@@ -90,5 +90,7 @@ enum answer_progress {
 enum answer_progress answer_step(struct answer *answer, struct buf *out);
 /** Keep the snapshot while the loop goes round; call when stopping between steps. */
 void answer_hold(struct answer *answer);
+/** Whether the snapshot it holds keeps too much memory of old versions. */
+bool answer_is_unwanted(const struct answer *answer);
 /** Give everything back, finished or not; the personal objects in it are counted now. */
 void answer_end(struct answer *answer);

@@ -357,22 +357,29 @@ void session_refuse(struct worker *worker, struct conn *conn, bool from_its_addr
     conn_close_after_flush(conn, "too many connections");
 }
 
+static void cut(struct session *session, const char *why, const char *reason)
+{
+    log_warn(LOG_QUERY, "closed peer=%s query=%s reason=\"%s\"", conn_peer(session->conn),
+             log_quote(session->answer.query.text).text, why);
+    conn_close(session->conn, reason);
+}
+
 void sessions_close_overdue(struct worker *worker)
 {
     int timeout_s = worker->tools.settings->answer_timeout_s;
     int64_t oldest = clock_mono_us() - (int64_t)timeout_s * 1000000;
-
-    if (timeout_s <= 0) {
-        return;
-    }
+    char why[80];
 
     for (struct session *session = worker->sessions, *next; session != NULL; session = next) {
         next = session->next;
-        if (session->is_answering && session->started_us != 0 && session->started_us < oldest) {
-            log_warn(LOG_QUERY, "closed peer=%s query=%s reason=\"answer took more than %d s\"",
-                     conn_peer(session->conn), log_quote(session->answer.query.text).text,
-                     timeout_s);
-            conn_close(session->conn, "overdue");
+        if (!session->is_answering) {
+            continue;
+        }
+        if (timeout_s > 0 && session->started_us != 0 && session->started_us < oldest) {
+            snprintf(why, sizeof(why), "answer took more than %d s", timeout_s);
+            cut(session, why, "overdue");
+        } else if (answer_is_unwanted(&session->answer)) {
+            cut(session, "answer keeps too much memory of old versions", "old version");
         }
     }
 }

@@ -31,7 +31,8 @@ struct worker {
 void session_open(struct worker *worker, struct conn *conn);
 /** Tell a connection that there are too many, and close it. */
 void session_refuse(struct worker *worker, struct conn *conn, bool from_its_address);
-/** Close the sessions whose answer began more than the configured time ago. */
+/** Close the sessions whose answer began more than the configured time ago, or keeps too much
+ * memory of old versions. */
 void sessions_close_overdue(struct worker *worker);
 /** The worker has other settings: look up in them what each client may. */
 void sessions_reconfigured(struct worker *worker);

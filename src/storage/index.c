@@ -144,24 +144,43 @@ void index_rollback(struct index *index)
     index->next = NULL;
 }
 
+static uint64_t garbage_bytes(const struct index *index, const struct garbage *garbage)
+{
+    uint64_t bytes = (uint64_t)garbage->nodes.count * NODE_BYTES;
+
+    for (size_t i = 0; i < garbage->segments.count; i++) {
+        bytes += index->texts.segments[garbage->segments.at[i]]->used;
+    }
+    return bytes;
+}
+
 uint64_t index_garbage_bytes(const struct index *index)
 {
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < index->garbage_count; i++) {
-        const struct garbage *garbage = &index->garbage[i];
-
-        bytes += (uint64_t)garbage->nodes.count * NODE_BYTES;
-        for (size_t s = 0; s < garbage->segments.count; s++) {
-            bytes += index->texts.segments[garbage->segments.at[s]]->used;
-        }
+        bytes += garbage_bytes(index, &index->garbage[i]);
     }
     return bytes;
+}
+
+/** Tell the readers which versions have to go, so that what waits comes below the limit. */
+static void judge_versions(struct index *index, uint64_t waiting)
+{
+    uint64_t limit = index_garbage_limit(index);
+    uint32_t unwanted = 0;
+
+    for (size_t i = 0; i < index->garbage_count && waiting > limit; i++) {
+        waiting -= garbage_bytes(index, &index->garbage[i]);
+        unwanted = index->garbage[i].since;
+    }
+    atomic_store_explicit(&index->unwanted, unwanted, memory_order_relaxed);
 }
 
 uint64_t index_collect(struct index *index)
 {
     uint32_t oldest = pins_oldest(&index->pins);
+    uint64_t waiting;
     size_t done = 0;
 
     for (; done < index->garbage_count && index->garbage[done].since <= oldest; done++) {
@@ -172,7 +191,9 @@ uint64_t index_collect(struct index *index)
     index->garbage_count -= done;
     memmove(index->garbage, index->garbage + done,
             index->garbage_count * sizeof(index->garbage[0]));
-    return index_garbage_bytes(index);
+    waiting = index_garbage_bytes(index);
+    judge_versions(index, waiting);
+    return waiting;
 }
 
 uint64_t index_garbage_limit(const struct index *index)

@@ -20,6 +20,11 @@ uint64_t snapshot_class_count(const struct snapshot *snap, enum rpsl_class class
     return snap->class_count[class];
 }
 
+bool snapshot_is_unwanted(const struct snapshot *snap)
+{
+    return snap->version < atomic_load_explicit(&snap->index->unwanted, memory_order_relaxed);
+}
+
 uint64_t snapshot_checksum(const struct snapshot *snap)
 {
     return snap->checksum;

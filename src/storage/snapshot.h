@@ -28,6 +28,9 @@ const struct snapshot *reader_snapshot(struct reader *reader, const struct index
 /** Keep a snapshot beyond the next refresh; each hold needs its release, on the same thread. */
 void snapshot_hold(struct reader *reader, const struct snapshot *snap);
 void snapshot_release(struct reader *reader, const struct snapshot *snap);
+/** Whether so much memory waits for readers of old versions that this one should be released, now.
+ */
+bool snapshot_is_unwanted(const struct snapshot *snap);
 
 /** Where the version stands. */
 struct snapshot_position {

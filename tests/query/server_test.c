@@ -394,6 +394,43 @@ Test(server_limits, cuts_an_answer_that_takes_too_long, .timeout = 30)
     teardown();
 }
 
+/* A new version of a large object that does not compress well: the old one is garbage. */
+static void replace_large_object(void)
+{
+    struct buf text = {0};
+    unsigned random = 1;
+
+    buf_add_str(&text, STR("ADD 1\n\nmntner: LARGE-MNT\nremarks: "));
+    while (text.len < 16 << 20) {
+        random = random * 1103515245 + 12345;
+        buf_add_char(&text, (char)('0' + (random >> 16) % 64));
+    }
+    buf_add_str(&text, STR("\nsource: RIPE\n\n"));
+    fixture_apply(registry, buf_str(&text));
+    buf_free(&text);
+}
+
+Test(server, ends_an_answer_whose_client_stalls_while_too_much_changes)
+{
+    char piece[1000];
+    int fd = dial();
+
+    add_long_routes();
+    say(fd, "-rBG -T route -M 10.9.0.0/16\n");
+    hear(fd, BANNER);
+    cr_assert_eq(recv(fd, piece, sizeof(piece), MSG_WAITALL), (ssize_t)sizeof(piece));
+    for (int i = 0; i < 8; i++) { /* 12 MB each; 64 may wait. */
+        replace_large_object();
+    }
+    while (counters_open() > 0) { /* The test's time-out ends a wait in vain. */
+        usleep(10000);
+    }
+    while (index_collect(registry) > 0) {
+        usleep(10000);
+    }
+    close(fd);
+}
+
 /* --- answers that wait for the database --- */
 
 #define VERSIONS "--list-versions X-MNT\n"
