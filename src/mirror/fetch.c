@@ -256,6 +256,11 @@ static enum err outcome(struct transfer *t, CURLcode code)
                    t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code));
 }
 
+static size_t on_nothing(char *at, size_t size, size_t count, void *context)
+{
+    return size * count;
+}
+
 /* Size and time of a file on an FTP server stand for its tag. */
 static enum err ask_ftp(struct transfer *t)
 {
@@ -264,6 +269,7 @@ static enum err ask_ftp(struct transfer *t)
 
     set_options(t);
     curl_easy_setopt(t->curl, CURLOPT_NOBODY, 1L);
+    curl_easy_setopt(t->curl, CURLOPT_WRITEFUNCTION, on_nothing); /* Gets what it found as text. */
     rc = outcome(t, curl_easy_perform(t->curl));
     curl_easy_getinfo(t->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     curl_easy_getinfo(t->curl, CURLINFO_FILETIME_T, &modified);

@@ -8,7 +8,7 @@ import re
 
 import harness
 from harness import DUMP, FINAL, JOURNAL, LAST, SERIAL, Journal, ask_once, equal, long_only
-from dumps import DumpServer
+from dumps import DumpServer, FtpServer
 from oracle import Registry
 
 KEY = "AS-TEST-NEST-L1"
@@ -98,6 +98,52 @@ def test_download_resumed_of_another_file_begins_anew(lab):
     lab.wait_for_serial(LAST)
     equal(count(server, "ripe.db.gz 200 from=0"), 2, "whole files")
     expect_texts(lab, FINAL)
+    lab.stop()
+
+
+@long_only
+def test_ftp(lab):
+    """Resumed as long as size and time of the remote file are the same."""
+    lab.upstream()
+    server = FtpServer()
+    lab.upstreams.append(server)
+    lab.options["nrtm.import.RIPE-GRS.dump"] = server.put("ripe.db.gz", read(DUMP))
+    lab.options["nrtm.import.RIPE-GRS.serial"] = server.put("RIPE.CURRENTSERIAL", b"%d" % SERIAL)
+    lab.start()
+    lab.wait_for_serial(LAST)
+    equal([event for event in server.events if "ripe.db.gz" in event], ["RETR ripe.db.gz from=0"],
+          "transfers")
+    server.cut_after = 100000
+    server.events.clear()
+    server.put("RIPE.CURRENTSERIAL", b"%d" % LAST)
+    server.put("ripe.db.gz", read(FINAL))
+    reload(lab)
+    equal(server.events[-2:], ["RETR ripe.db.gz from=100000", "RETR RIPE.CURRENTSERIAL from=0"],
+          "transfers")
+    expect_texts(lab, FINAL)
+    lab.stop()
+
+
+@long_only
+def test_twins_with_one_counter(lab):
+    """RIPE and RIPE-NONAUTH: two dumps and two streams, the same serials."""
+    def twin(data):
+        return re.sub(rb"(?m)^(source:\s*)RIPE(?=\s)", rb"\1RIPE-NONAUTH", data)
+
+    journal = Journal.read(JOURNAL)
+    journal.source = "RIPE-NONAUTH"
+    journal.ops = [twin(op) for op in journal.ops]
+    lab.options["nrtm.import.sources"] = "RIPE-GRS,RIPE-NONAUTH-GRS"
+    lab.upstream()
+    lab.upstream(journal, name="RIPE-NONAUTH-GRS")
+    serve(lab)
+    serve(lab, gzip.compress(twin(gzip.decompress(read(DUMP)))), name="RIPE-NONAUTH-GRS")
+    lab.start()
+    for database in ("WHOIS_MIRROR_RIPE_GRS", "WHOIS_MIRROR_RIPE_NONAUTH_GRS"):
+        lab.wait_for_serial(LAST, database)
+    expect_texts(lab, FINAL)
+    answer = ask_once(lab.port, "-s RIPE-NONAUTH-GRS -r " + KEY)
+    equal(re.findall(rb"(?m)^source:\s*(\S+)", answer), [b"RIPE-NONAUTH"], "the twin's object")
     lab.stop()
 
 

@@ -1,4 +1,5 @@
-"""A scriptable dump server: HTTP with ranges and validators, for tests in the same process.
+"""Scriptable dump servers, for tests in the same process: DumpServer speaks HTTP with ranges and
+validators, FtpServer as much FTP as a download needs.
 
 Files are put() with their bytes and time; each change gives a new ETag. A plan says how one answer goes
 wrong; the answers for a file take its plans in turn, and when none is left they go right:
@@ -16,6 +17,8 @@ wrong; the answers for a file take its plans in turn, and when none is left they
 import email.utils
 import hashlib
 import http.server
+import socket
+import socketserver
 import threading
 import time
 
@@ -115,3 +118,74 @@ class DumpServer:
     def close(self):
         self.http.shutdown()
         self.http.server_close()
+
+
+class FtpServer:
+    """Files by FTP, passive and binary. cut_after: of the next larger transfer, once."""
+
+    def __init__(self, host="127.0.0.1"):
+        self.files = {}
+        self.cut_after = None
+        self.events = []  # "RETR ripe.db.gz from=4096"
+        server = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self):
+                server.serve(self)
+
+        self.ftp = socketserver.ThreadingTCPServer((host, 0), Handler)
+        self.ftp.daemon_threads = True
+        self.host = host
+        self.url = "ftp://%s:%d/" % self.ftp.server_address
+        threading.Thread(target=self.ftp.serve_forever, daemon=True).start()
+
+    def put(self, name, data):
+        self.files[name] = (data, time.gmtime())
+        return self.url + name
+
+    def serve(self, session):
+        self.say(session, "220 ready")
+        first, passive = 0, None
+        for line in session.rfile:
+            command, _, argument = line.decode("latin-1").strip().partition(" ")
+            name = argument.lstrip("/")
+            data, modified = self.files.get(name, (None, None))
+            if command in ("SIZE", "MDTM", "RETR") and data is None:
+                self.say(session, "550 no such file")
+            elif command == "SIZE":
+                self.say(session, "213 %d" % len(data))
+            elif command == "MDTM":
+                self.say(session, time.strftime("213 %Y%m%d%H%M%S", modified))
+            elif command == "REST":
+                first = int(argument)
+                self.say(session, "350 from there")
+            elif command == "EPSV":
+                passive = socket.create_server((self.host, 0))
+                self.say(session, "229 here (|||%d|)" % passive.getsockname()[1])
+            elif command == "RETR":
+                self.events.append("RETR %s from=%d" % (name, first))
+                self.send(session, passive, data[first:])
+                first = 0
+            elif command == "QUIT":
+                self.say(session, "221 bye")
+                return
+            else:
+                self.say(session, {"USER": "331 password?", "PASS": "230 welcome", "PWD": '257 "/"',
+                                   "TYPE": "200 ok", "CWD": "250 ok"}.get(command, "502 unknown"))
+
+    def send(self, session, passive, data):
+        stop = len(data)
+        if self.cut_after is not None and self.cut_after < stop:
+            stop, self.cut_after = self.cut_after, None
+        self.say(session, "150 %d bytes follow" % len(data))
+        with passive, passive.accept()[0] as sock:
+            sock.sendall(data[:stop])
+        self.say(session, "226 done" if stop == len(data) else "426 broken")
+
+    @staticmethod
+    def say(session, line):
+        session.wfile.write(line.encode() + b"\r\n")
+
+    def close(self):
+        self.ftp.shutdown()
+        self.ftp.server_close()
