@@ -104,6 +104,7 @@ part_lint()
         --suppress=shiftTooManyBitsSigned "$tree/src"
     run arrows arrows
     run scripts scripts
+    run manuals manuals
 }
 
 clang_format()
@@ -146,6 +147,19 @@ scripts()
     find tests -name '*.py' -print0 |
         xargs -0 python3 -c 'import ast, sys; [ast.parse(open(f, "rb").read()) for f in sys.argv[1:]]' ||
         code=1
+    return $code
+}
+
+# groff tells what it does not understand, and goes on.
+manuals()
+{
+    local page warnings code=0
+    cd "$tree" || return 1
+    for page in man/*.[1-9]; do
+        warnings=$(groff -Tutf8 -mdoc -ww -z "$page" 2>&1) && [ -z "$warnings" ] && continue
+        printf '%s:\n%s\n' "$page" "$warnings"
+        code=1
+    done
     return $code
 }
 
