@@ -321,6 +321,22 @@ Test(answer, irts_come_from_the_outermost_range)
     cr_expect(strstr(ask("-cB -T inetnum 10.1.2.3"), "\nirt:            IRT-ONE\n"));
 }
 
+/* Names that are not in lower case, or do not stand alone at the start of a line, are found, too.
+ */
+Test(answer, keys_are_found_in_objects_that_are_not_laid_out)
+{
+    fixture_apply(index_main, STR("ADD 1\n\nroute: 10.2.0.0/16\ndescr: no\n+origin: AS1\n"
+                                  "Origin: AS2 # not AS1\nsource: RIPE\n\n"
+                                  "ADD 2\n\nPerson: Carol Example\nNIC-hdl: CE1-RIPE\n"
+                                  "source: RIPE\n"));
+    reader_refresh(tools.reader);
+    expect("-K 10.2.0.0/16AS2",
+           I3 "route:          10.2.0.0/16\norigin:         AS2 # not AS1\n\n");
+    expect("-K 10.2.0.0/16AS1", I3 E101("RIPE"));
+    cr_expect(strstr(ask("-r -T route 10.2.0.0/16AS2"), "related to '10.2.0.0/16AS2'\n"));
+    cr_expect(strstr(ask("-r -T person CE1-RIPE"), "related to 'CE1-RIPE'\n"));
+}
+
 static void move_org(int step)
 {
     if (step == 2) {

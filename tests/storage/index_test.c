@@ -111,6 +111,21 @@ Test(storage_index, shows_a_version_only_after_publish_and_refresh)
     cr_expect_str_eq(text_of(1), MNTNER("A-MNT"));
 }
 
+Test(storage_index, the_hash_of_a_key_finds_its_object)
+{
+    struct id_list list = {0};
+
+    index_begin(made);
+    put(1, MNTNER("A-MNT"));
+    put(2, MNTNER("B-MNT"));
+    publish();
+    cr_assert_eq(snapshot_by_key_hash(now(), CLASS_MNTNER, STR("B-MNT"), arena, &list), ERR_OK);
+    cr_assert_eq(snapshot_by_key_hash(now(), CLASS_MNTNER, STR("C-MNT"), arena, &list), ERR_OK);
+    cr_assert_eq(snapshot_by_key_hash(now(), CLASS_PERSON, STR("A-MNT"), arena, &list), ERR_OK);
+    cr_assert_eq(list.count, 1);
+    cr_expect_eq(list.ids[0], 2);
+}
+
 Test(storage_index, the_checksum_is_that_of_the_texts_whatever_their_history)
 {
     uint64_t both;
