@@ -1,8 +1,7 @@
 /*
  * Checkpoints, written: a pinned version streams into a file. Texts go out straight from their
  * segments, nodes by way of a buffer of one chunk. Slices of 1 MB; between two of them the deadline
- * is looked at, and the kernel told to begin writing to disk, so that the sync at the end does not
- * hold up the database's own.
+ * is looked at.
  *
  * The pin is given back before the sync: what it keeps from being freed is bounded by the time of
  * copying, not by that of the disk.
@@ -23,7 +22,7 @@
 #include "base/fault.h"
 #include "storage/version.h"
 
-enum { SLICE_BYTES = 1 << 20 };
+enum { SLICE_BYTES = 1 << 20, SYNC_BYTES = 16 << 20 };
 #define CHUNK_BYTES     ((size_t)NODES_PER_CHUNK * NODE_BYTES)
 #define ARENA_MAX_BYTES ((size_t)64 << 20)
 
@@ -148,8 +147,6 @@ static enum err write_section(struct output *out, struct checkpoint_section sect
         section.crc = crc32c(section.crc, at + done, slice);
         rc = write_slice(out, at + done, slice);
     }
-    /* Advice: where it is not understood the sync has more to do. */
-    (void)sync_file_range(out->fd, (off_t)section.at, (off_t)len, SYNC_FILE_RANGE_WRITE);
     buf_add(&out->table, &section, sizeof(section));
     return rc;
 }
@@ -252,6 +249,23 @@ static enum err write_header(struct output *out)
     return rc;
 }
 
+/**
+ * Hand the file to the disk step by step, so that the database's own syncs come in between. Not
+ * beyond the deadline: what a crash of the machine tears then, the CRCs find.
+ */
+static enum err sync_file(struct output *out)
+{
+    for (uint64_t at = 0; at < out->header.file_bytes; at += SYNC_BYTES) {
+        if (clock_mono_us() >= atomic_load(&out->checkpoint->deadline_us)) {
+            return ERR_OK;
+        }
+        /* Where it is not understood the sync below has more to do. */
+        (void)sync_file_range(out->fd, (off_t)at, SYNC_BYTES,
+                              SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    }
+    return fdatasync(out->fd) == 0 ? ERR_OK : io_failed(out, "syncing");
+}
+
 static enum err write_all(struct output *out, const struct checkpoint_options *options)
 {
     enum err rc;
@@ -271,8 +285,8 @@ static enum err write_all(struct output *out, const struct checkpoint_options *o
     if (rc == ERR_OK && fault_point("checkpoint-sync")) {
         rc = why_set(out->why, ERR_IO, "fault checkpoint-sync");
     }
-    if (rc == ERR_OK && options->is_synced && fdatasync(out->fd) != 0) {
-        rc = io_failed(out, "syncing");
+    if (rc == ERR_OK && options->is_synced) {
+        rc = sync_file(out);
     }
     return rc;
 }

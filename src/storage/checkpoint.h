@@ -47,7 +47,8 @@ void checkpoint_free(struct checkpoint *checkpoint);
 /** Have checkpoint_write() give up at this time (clock_mono_us()); 0: at once. Any thread. */
 void checkpoint_set_deadline(struct checkpoint *checkpoint, int64_t at_us);
 struct checkpoint_options {
-    bool is_synced;                   /**< On disk when it returns, not only in the page cache. */
+    bool is_synced; /**< On disk when it returns, not only in the page cache, unless the deadline
+                       came before. */
     void (*on_copied)(void *context); /**< Or NULL: called when the pin has been given back. */
     void *context;
 };

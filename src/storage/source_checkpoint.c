@@ -153,7 +153,17 @@ static void on_copied(void *context)
     struct source *source = context;
 
     pthread_mutex_lock(&source->checkpoint.mutex);
-    source->checkpoint.running = NULL;
+    source->checkpoint.is_copying = false;
+    pthread_cond_broadcast(&source->checkpoint.copied);
+    pthread_mutex_unlock(&source->checkpoint.mutex);
+}
+
+/** @param running  NULL: no more. */
+static void set_running(struct source *source, struct checkpoint *running)
+{
+    pthread_mutex_lock(&source->checkpoint.mutex);
+    source->checkpoint.running = running;
+    source->checkpoint.is_copying = running != NULL;
     pthread_cond_broadcast(&source->checkpoint.copied);
     pthread_mutex_unlock(&source->checkpoint.mutex);
 }
@@ -186,9 +196,7 @@ enum err source_write_checkpoint(struct source *source, bool is_synced, struct w
     if (rc == ERR_SQL_LOST) {
         (void)source_sql_done(source, rc, why);
     }
-    pthread_mutex_lock(&source->checkpoint.mutex);
-    source->checkpoint.running = checkpoint;
-    pthread_mutex_unlock(&source->checkpoint.mutex);
+    set_running(source, checkpoint);
     source_unlock(source);
     if (rc != ERR_OK) {
         return rc;
@@ -199,7 +207,7 @@ enum err source_write_checkpoint(struct source *source, bool is_synced, struct w
     }
     file_of(source, path);
     rc = checkpoint_write(checkpoint, path, &options, &bytes, why);
-    on_copied(source); /* Once more: it may have failed before it copied anything. */
+    set_running(source, NULL);
     checkpoint_free(checkpoint);
     source->checkpoint.took_us = clock_mono_us() - began_us;
     if (rc == ERR_OK) {
@@ -222,11 +230,11 @@ void source_await_copy(struct source *source)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += WAIT_FOR_COPY_S;
     pthread_mutex_lock(&source->checkpoint.mutex);
-    while (source->checkpoint.running != NULL && waited != ETIMEDOUT) {
+    while (source->checkpoint.is_copying && waited != ETIMEDOUT) {
         waited =
             pthread_cond_timedwait(&source->checkpoint.copied, &source->checkpoint.mutex, &until);
     }
-    if (source->checkpoint.running != NULL) {
+    if (source->checkpoint.is_copying) {
         checkpoint_set_deadline(source->checkpoint.running, 0);
     }
     pthread_mutex_unlock(&source->checkpoint.mutex);

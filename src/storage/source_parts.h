@@ -102,7 +102,8 @@ struct source {
         int64_t took_us;               /* The last one; of whoever writes them. */
         pthread_mutex_t mutex;
         pthread_cond_t copied;
-        struct checkpoint *running; /* Under mutex: holds a pin; NULL: none does. */
+        struct checkpoint *running; /* This and the next under mutex; NULL: none is written. */
+        bool is_copying;            /* It still holds its pin. */
     } checkpoint;
 };
 

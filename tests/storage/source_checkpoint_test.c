@@ -500,6 +500,7 @@ static void *end_copy(void *context)
     pthread_mutex_lock(&copying->source->checkpoint.mutex);
     checkpoint_free(copying->checkpoint);
     copying->source->checkpoint.running = NULL;
+    copying->source->checkpoint.is_copying = false;
     pthread_cond_broadcast(&copying->source->checkpoint.copied);
     pthread_mutex_unlock(&copying->source->checkpoint.mutex);
     return NULL;
@@ -520,6 +521,7 @@ Test(source_checkpoint, a_batch_waits_when_the_copy_keeps_too_much)
     index_publish(index, (index_position){.serial = 101});
     copying.checkpoint = checkpoint_new(index, &origin);
     copying.source->checkpoint.running = copying.checkpoint;
+    copying.source->checkpoint.is_copying = true;
     pile_up_garbage(index, arena);
     cr_assert_eq(pthread_create(&thread, NULL, end_copy, &copying), 0);
     cr_assert_eq(batch_begin(copying.source, &batch, &why), ERR_OK, "%s", why.text);
