@@ -168,8 +168,7 @@ def test_without_the_database(lab):
 @long_only
 def test_a_hanging_database_holds_up_neither_answers_nor_stop(lab):
     start(lab)
-    os.kill(lab.database.pid(), signal.SIGSTOP)
-    try:
+    with lab.database.hanging():
         equal(ask(lab, ASK_PERSON, "127.0.0.8"), PERSON, "a hanging database")
         lab.wait_for("the tables to be asked", lab.database.has_unread_request)
         equal(ask(lab, ASK_PERSON, "127.0.0.8"), PERSON, "a hanging database")
@@ -177,8 +176,6 @@ def test_a_hanging_database_holds_up_neither_answers_nor_stop(lab):
         lab.process.send_signal(signal.SIGTERM)
         lab.wait_for_log("the last counts of access control are lost")
         equal(lab.wait_for_end(), 0, "exit code")
-    finally:
-        os.kill(lab.database.pid(), signal.SIGCONT)
 
 
 def test_load_balancer(lab):

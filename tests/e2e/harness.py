@@ -25,6 +25,7 @@ import tempfile
 import time
 import traceback
 from collections import namedtuple
+from contextlib import contextmanager
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -126,6 +127,18 @@ def free_port():
             continue
 
 
+def states_of(pid):
+    """What the threads of a process do, a letter for each."""
+    states = set()
+    for task in os.listdir("/proc/%d/task" % pid):
+        try:
+            with open("/proc/%d/task/%s/stat" % (pid, task), encoding="latin-1") as file:
+                states.add(file.read().rpartition(")")[2].split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return states
+
+
 class Session:
     """A connection to a database server, through its client program. An error ends it."""
 
@@ -193,8 +206,19 @@ class Database:
         with open(os.path.join(self.directory, "mysqld.pid"), encoding="ascii") as file:
             return int(file.read())
 
+    @contextmanager
+    def hanging(self):
+        """Stopped by a signal, with all of its threads: connections stay, nobody answers."""
+        pid = self.pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_for("the database to stop", lambda: states_of(pid) == {"T"})
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def has_unread_request(self):
-        """Of a server that is stopped by a signal: somebody waits for it."""
+        """Of a server that hangs: somebody waits for it."""
         sockets = subprocess.run(["ss", "-xH", "state", "connected", "src", self.socket], check=True,
                                  stdout=subprocess.PIPE).stdout.decode()
         return any(line.split()[2] != "0" for line in sockets.splitlines())

@@ -391,8 +391,7 @@ def test_queries_go_on_without_the_database(lab):
 def test_a_hanging_database_holds_up_neither_reload_nor_stop(lab):
     lab.load()
     lab.start()
-    os.kill(lab.database.pid(), signal.SIGSTOP)
-    try:
+    with lab.database.hanging():
         wait_for("the watch to hang in the database", lab.database.has_unread_request)
         at = lab.log_size()
         lab.process.send_signal(signal.SIGHUP)
@@ -400,8 +399,6 @@ def test_a_hanging_database_holds_up_neither_reload_nor_stop(lab):
         lab.process.send_signal(signal.SIGTERM)
         lab.wait_for_log("its connections are cut", start=at)
         equal(lab.wait_for_end(), 0, "exit code")
-    finally:
-        os.kill(lab.database.pid(), signal.SIGCONT)
 
 
 def test_start_without_the_database(lab):
