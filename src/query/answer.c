@@ -2,7 +2,7 @@
  * The stages of an answer. Each step looks at the stage, does a bounded piece of work and says what
  * comes next:
  *
- *   START -> SOURCE -> CLASS -> OBJECT* -> CLASS ... -> [RELATED*] -> SOURCE ... -> END
+ *   START -> SOURCE -> CLASS -> [SORT*] -> OBJECT* -> CLASS ... -> [RELATED*] -> SOURCE ... -> END
  *            SOURCE -> VERSIONS -> SOURCE ...
  *
  * Lists of ids live in the answer's arena and are dropped with their source; texts live in the
@@ -24,6 +24,7 @@ enum {
     STAGE_START,
     STAGE_SOURCE,
     STAGE_CLASS,
+    STAGE_SORT,
     STAGE_OBJECT,
     STAGE_RELATED,
     STAGE_VERSIONS,
@@ -357,6 +358,30 @@ static enum err step_source(struct answer *answer, struct buf *out)
 
 /* --- objects --- */
 
+/* One list of all classes, which may be long: it is sorted in steps. */
+static enum err begin_inverse(struct answer *answer)
+{
+    enum err rc = search_inverse(&answer->search, &answer->ids);
+
+    if (rc != ERR_OK || answer->ids.count < 2) {
+        return rc;
+    }
+    answer->stage = STAGE_SORT;
+    return snapshot_sort_begin(answer->tools->reader, answer->search.view.snap, &answer->ids,
+                               answer->arena, &answer->sort);
+}
+
+static enum err step_sort(struct answer *answer)
+{
+    bool is_done;
+    enum err rc = snapshot_sort_step(answer->sort, &is_done);
+
+    if (is_done) {
+        answer->stage = STAGE_OBJECT;
+    }
+    return rc;
+}
+
 /* Fetch the ids of the next class; an inverse search has one list for all. */
 static enum err step_class(struct answer *answer)
 {
@@ -375,7 +400,7 @@ static enum err step_class(struct answer *answer)
     answer->stage = STAGE_OBJECT;
     if (query_has(&answer->query, QF(INVERSE))) {
         answer->candidates = 0;
-        return search_inverse(&answer->search, &answer->ids);
+        return begin_inverse(answer);
     }
     class = (enum rpsl_class)__builtin_ctz(answer->candidates);
     answer->candidates &= answer->candidates - 1;
@@ -769,6 +794,9 @@ enum answer_progress answer_step(struct answer *answer, struct buf *out)
     case STAGE_CLASS:
         rc = step_class(answer);
         arena_reset(answer->tools->scratch);
+        break;
+    case STAGE_SORT:
+        rc = step_sort(answer);
         break;
     case STAGE_OBJECT:
         rc = step_object(answer, out);

@@ -63,6 +63,7 @@ struct answer {
     bool is_held, hides_no_entries;
     uint32_t candidates; /* Classes, or the rest of them. */
     struct id_list ids, related, shown_related;
+    struct id_sort *sort; /* Of ids. */
     size_t id, related_id;
     struct search search;
     struct printer printer;

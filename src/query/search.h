@@ -50,8 +50,8 @@ enum err search_class(struct search *search, enum rpsl_class class, struct id_li
 
 /** Whether -i may name this attribute. */
 bool search_is_inverse(enum rpsl_attr_id attr, bool is_trusted);
-/** Ids of all objects that hold the key in one of the attributes of -i, in order. As
- * search_class(). */
+/** Ids of all objects that hold the key in one of the attributes of -i, in no order and with
+ * doubles: snapshot_sort_begin(). Returns as search_class(). */
 enum err search_inverse(struct search *search, struct id_list *out) MUST_CHECK;
 
 /** Put the routes that share the prefix of ids[i] in order of origin; call before ids[i] is used.

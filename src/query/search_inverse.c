@@ -1,5 +1,5 @@
 /*
- * Inverse searches: every attribute of -i is looked up in its postings, the union is sorted. A
+ * Inverse searches: every attribute of -i is looked up in its postings. A
  * reference counts only while the object that it refers to exists, and a member only when its set
  * lets it in.
  */
@@ -215,8 +215,5 @@ enum err search_inverse(struct search *search, struct id_list *out)
         return rc;
     }
     keep_classes(search, out);
-    if (out->count > 1) {
-        rc = snapshot_sort(search->view.reader, search->view.snap, out, search->arena);
-    }
-    return rc;
+    return ERR_OK;
 }

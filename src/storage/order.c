@@ -17,6 +17,8 @@
 
 #include "storage/version.h"
 
+#define SORT_STEP_RECORDS 256
+
 struct alphabet {
     unsigned bits;
     const char *characters; /* Ascending. */
@@ -149,57 +151,6 @@ static enum err sort_by_text(struct reader *reader, const struct snapshot *snap,
 }
 
 /** Walk the order tree, picking the ids of the list. */
-static enum err sort_by_walk(struct reader *reader, const struct snapshot *snap,
-                             struct id_list *list, struct arena *arena)
-{
-    struct arena_mark mark = arena_mark(arena);
-    struct tree_cursor cursor;
-    const uint8_t *record, *code = NULL; /* Of the group of ids that are not told apart yet. */
-    size_t wanted = 0, group = 0;        /* Where that begins in the list. */
-    uint32_t top = 0;
-    uint8_t *set;
-    enum err rc = ERR_OK;
-
-    for (size_t i = 0; i < list->count; i++) {
-        top = list->ids[i] > top ? list->ids[i] : top;
-    }
-    set = arena_calloc(arena, (size_t)top / 8 + 1, 1);
-    if (set == NULL) {
-        return ERR_LIMIT;
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        uint8_t bit = (uint8_t)(1u << list->ids[i] % 8);
-
-        wanted += (set[list->ids[i] / 8] & bit) == 0;
-        set[list->ids[i] / 8] |= bit;
-    }
-    list->count = 0;
-    record = tree_seek(&cursor, snapshot_tree(snap, TREE_ORDER), NULL);
-    for (; record != NULL && rc == ERR_OK; record = tree_next(&cursor)) {
-        uint32_t id = record_id(TREE_ORDER, record);
-
-        if (id > top || (set[id / 8] & 1u << id % 8) == 0) {
-            continue;
-        }
-        if (code == NULL || memcmp(record, code, ORDER_BYTES) != 0) {
-            if (list->count - group > 1) {
-                rc = sort_by_text(reader, snap, list->ids + group, list->count - group, arena);
-            }
-            group = list->count;
-            code = record;
-        }
-        list->ids[list->count++] = id;
-        if (list->count == wanted) {
-            break;
-        }
-    }
-    if (rc == ERR_OK && list->count - group > 1) {
-        rc = sort_by_text(reader, snap, list->ids + group, list->count - group, arena);
-    }
-    arena_rewind(arena, mark);
-    return rc;
-}
-
 static int compare_ids(const void *a, const void *b)
 {
     const uint32_t *x = a, *y = b;
@@ -207,15 +158,12 @@ static int compare_ids(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-enum err snapshot_sort(struct reader *reader, const struct snapshot *snap, struct id_list *list,
-                       struct arena *arena)
+/* Drop doubles and sort what is left by the texts. */
+static enum err sort_small(struct reader *reader, const struct snapshot *snap, struct id_list *list,
+                           struct arena *arena)
 {
     size_t kept = 0;
 
-    /* A step of the walk costs about a four-hundredth of fetching a text. */
-    if (list->count > 256 && list->count > snap->position.objects / 400) {
-        return sort_by_walk(reader, snap, list, arena);
-    }
     if (list->count < 2) {
         return ERR_OK;
     }
@@ -227,4 +175,106 @@ enum err snapshot_sort(struct reader *reader, const struct snapshot *snap, struc
     }
     list->count = kept;
     return sort_by_text(reader, snap, list->ids, list->count, arena);
+}
+
+struct id_sort {
+    struct reader *reader;
+    const struct snapshot *snap;
+    struct id_list *list;
+    struct arena *arena;
+    uint8_t *set; /* A bit for each id; NULL: the list is small, and not walked for. */
+    uint32_t top;
+    struct tree_cursor cursor;
+    const uint8_t *record; /* The next one of the walk. */
+    const uint8_t *code;   /* Of the group of ids that are not told apart yet. */
+    size_t wanted, group;  /* How many there will be; where that group begins. */
+};
+
+enum err snapshot_sort_begin(struct reader *reader, const struct snapshot *snap,
+                             struct id_list *list, struct arena *arena, struct id_sort **out)
+{
+    struct id_sort *sort = arena_calloc(arena, 1, sizeof(*sort));
+
+    if (sort == NULL) {
+        return ERR_LIMIT;
+    }
+    *sort = (struct id_sort){.reader = reader, .snap = snap, .list = list, .arena = arena};
+    *out = sort;
+    /* A step of the walk costs about a four-hundredth of fetching a text. */
+    if (list->count <= 256 || list->count <= snap->position.objects / 400) {
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        sort->top = list->ids[i] > sort->top ? list->ids[i] : sort->top;
+    }
+    sort->set = arena_calloc(arena, (size_t)sort->top / 8 + 1, 1);
+    if (sort->set == NULL) {
+        return ERR_LIMIT;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        uint8_t bit = (uint8_t)(1u << list->ids[i] % 8);
+
+        sort->wanted += (sort->set[list->ids[i] / 8] & bit) == 0;
+        sort->set[list->ids[i] / 8] |= bit;
+    }
+    list->count = 0;
+    sort->record = tree_seek(&sort->cursor, snapshot_tree(snap, TREE_ORDER), NULL);
+    return ERR_OK;
+}
+
+/* Tell the ids of the last group apart. */
+static enum err end_group(const struct id_sort *sort)
+{
+    size_t count = sort->list->count - sort->group;
+
+    return count < 2 ? ERR_OK
+                     : sort_by_text(sort->reader, sort->snap, sort->list->ids + sort->group, count,
+                                    sort->arena);
+}
+
+enum err snapshot_sort_step(struct id_sort *sort, bool *is_done)
+{
+    struct id_list *list = sort->list;
+    enum err rc = ERR_OK;
+
+    *is_done = true;
+    if (sort->set == NULL) {
+        return sort_small(sort->reader, sort->snap, list, sort->arena);
+    }
+    for (unsigned i = 0; i < SORT_STEP_RECORDS; i++) {
+        uint32_t id;
+
+        if (sort->record == NULL || list->count == sort->wanted) {
+            return end_group(sort);
+        }
+        id = record_id(TREE_ORDER, sort->record);
+        if (id <= sort->top && (sort->set[id / 8] & 1u << id % 8) != 0) {
+            if (sort->code == NULL || memcmp(sort->record, sort->code, ORDER_BYTES) != 0) {
+                if ((rc = end_group(sort)) != ERR_OK) {
+                    return rc;
+                }
+                sort->group = list->count;
+                sort->code = sort->record;
+            }
+            list->ids[list->count++] = id;
+        }
+        sort->record = tree_next(&sort->cursor);
+    }
+    *is_done = false;
+    return ERR_OK;
+}
+
+enum err snapshot_sort(struct reader *reader, const struct snapshot *snap, struct id_list *list,
+                       struct arena *arena)
+{
+    struct arena_mark mark = arena_mark(arena);
+    struct id_sort *sort;
+    bool is_done = false;
+    enum err rc = snapshot_sort_begin(reader, snap, list, arena, &sort);
+
+    while (rc == ERR_OK && !is_done) {
+        rc = snapshot_sort_step(sort, &is_done);
+    }
+    arena_rewind(arena, mark);
+    return rc;
 }

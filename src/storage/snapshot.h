@@ -142,6 +142,18 @@ enum err snapshot_by_range(const struct snapshot *snap, enum rpsl_range_kind kin
  * whois-queries 3.7. */
 enum err snapshot_sort(struct reader *reader, const struct snapshot *snap, struct id_list *list,
                        struct arena *arena) MUST_CHECK;
+struct id_sort; /* Opaque. */
+/**
+ * The same in short steps, but for lists that are short beside the source:
+ * those are sorted in one.
+ * @param list   Must stay where it is until the last step, as must the snapshot.
+ * @param arena  What is taken from it stays taken.
+ */
+enum err snapshot_sort_begin(struct reader *reader, const struct snapshot *snap,
+                             struct id_list *list, struct arena *arena,
+                             struct id_sort **out) MUST_CHECK;
+/** @return As snapshot_sort(). */
+enum err snapshot_sort_step(struct id_sort *sort, bool *is_done) MUST_CHECK;
 /** The next live id above `after`, or 0: walks all objects. */
 uint32_t snapshot_next(const struct snapshot *snap, uint32_t after);
 
