@@ -13,6 +13,7 @@ Examples stand in literal blocks (``` in the README, .Bd -literal in a page):
 
 The clients are told the test's port and password instead of those that a reader would use."""
 
+import json
 import os
 import re
 import signal
@@ -271,6 +272,22 @@ def test_every_command_is_explained(lab):
     script = re.findall(r"^#   whois\.init (\w+)", read("etc/whois.init"), re.MULTILINE)
     same(words(page, "whois.init", r"^Cm (\w+)"), set(script), "commands of whois.init")
     same(words(page, "LOG", r"^Li (\w+)$"), sources(r'#define LOG_\w+ +"(\w+)"'), "labels of the log")
+
+
+def test_every_row_of_the_status_is_explained(lab):
+    """Groups by their name; a mirror whose upstream is away tells as much as any."""
+    for key, value in (("source", "RIPE"), ("host", "127.0.0.1"), ("port", harness.free_port())):
+        lab.options["nrtm.import.RIPE-GRS." + key] = value
+    lab.load()
+    lab.start()
+    code, text = lab.whoisd("--status", "--json", check=False)
+    status = json.loads(text)
+    there = set(status) | {key for source in status["sources"] for key in source}
+    page = "man/whoisd.8"
+    equal(any(source["followed"] for source in status["sources"]), True, "a mirror in %r" % code)
+    same(words(page, "STATUS FOR PROGRAMS", r"(?:^Ic|,) (\w+)") | {"sources"}, there,
+         "members of the status")
+    lab.stop()
 
 
 def test_every_part_of_the_language_is_explained(lab):
