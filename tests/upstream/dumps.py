@@ -14,6 +14,7 @@ wrong; the answers for a file take its plans in turn, and when none is left they
 `events` has a line per answer: "GET /ripe.db.gz 206 from=4096 sent=100".
 """
 
+import contextlib
 import email.utils
 import hashlib
 import http.server
@@ -67,9 +68,9 @@ class DumpServer:
             plan["then"]()
         tag = '"%s"' % hashlib.md5(data).hexdigest()
         if request.headers.get("If-None-Match") == tag:
+            self.log(request, "304")
             request.send_response(304)
             request.end_headers()
-            self.log(request, "304")
             return
         first = self.first_byte(request, tag, len(data)) if "whole" not in plan else 0
         body = data[first:]
@@ -85,14 +86,13 @@ class DumpServer:
     def send_body(self, request, body, plan, what):
         stop = min(plan.get("cut_after", len(body)), plan.get("stall_after", len(body)),
                    plan.get("length", len(body)))
-        try:
+        # Told before it is sent: what the client asks for next comes behind it.
+        self.log(request, "%s sent=%d" % (what, stop))
+        with contextlib.suppress(OSError):      # The client has left.
             request.wfile.write(body[:stop])
             request.wfile.flush()
-            self.log(request, "%s sent=%d" % (what, stop))
             if "stall_after" in plan:
                 request.connection.recv(1)
-        except OSError:
-            self.log(request, what + " broken")
         if stop < max(len(body), plan.get("length", 0)):
             request.close_connection = True
 
@@ -106,10 +106,10 @@ class DumpServer:
         return first if first < size else 0
 
     def refuse(self, request, status):
+        self.log(request, str(status))
         request.send_response(status)
         request.send_header("Content-Length", "0")
         request.end_headers()
-        self.log(request, str(status))
 
     def log(self, request, what):
         with self.lock:
