@@ -82,7 +82,7 @@ server_pid()
 {
     local pid
     pid=$(cat "$dir/mysqld.pid" 2>/dev/null) || return 1
-    tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -e "--defaults-file=$dir/my.cnf" &&
+    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF -e "--defaults-file=$dir/my.cnf" &&
         echo "$pid"
 }
 

@@ -235,6 +235,18 @@ static void forget_rows(struct conf *file, const char *name)
     conf_ignore(file, rows);
 }
 
+/* TCP_USER_TIMEOUT replaces the count of unanswered probes: it has to say the same. 0: not set. */
+static int dead_after_ms(const struct net_keepalive *keepalive)
+{
+    int64_t ms;
+
+    if (keepalive->idle_s <= 0 || keepalive->interval_s <= 0 || keepalive->count <= 0) {
+        return 0;
+    }
+    ms = (keepalive->idle_s + (int64_t)keepalive->interval_s * keepalive->count) * 1000;
+    return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
 enum err mirror_conf_read(struct conf *file, struct mirror_conf *out, struct why *why)
 {
     enum err rc;
@@ -244,7 +256,7 @@ enum err mirror_conf_read(struct conf *file, struct mirror_conf *out, struct why
     if (rc != ERR_OK) {
         return rc;
     }
-    out->keepalive.user_timeout_ms = 120000;
+    out->keepalive.user_timeout_ms = dead_after_ms(&out->keepalive);
     out->sources = calloc(out->names.count + 1, sizeof(out->sources[0]));
     if (out->sources == NULL) {
         return why_set(why, ERR_MEMORY, "%s", err_text(ERR_MEMORY));

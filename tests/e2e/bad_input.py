@@ -32,7 +32,9 @@ def final_texts():
 
 
 def start_mirror(lab, **more):
-    """A loaded mirror that has followed its upstream for 100 serials."""
+    """A loaded mirror that has followed its upstream for 100 serials, and that somebody asks all the
+    time."""
+    lab.probe("-s RIPE-GRS -r " + KEY, KEY.encode())
     upstream = lab.upstream(last=SERIAL + PLAYED, **more)
     lab.load()
     lab.start()

@@ -6,12 +6,14 @@ program share. Nothing sleeps for luck: tests wait for log lines, answers and SQ
 
     WHOISD       the binary (build/whoisd or whoisd of the tree otherwise)
     E2E_LONG     set: the long form of a scenario
+    E2E_SOAK     set: its full form, which takes minutes; implies the long one
     E2E_SEED     of the random choices; printed
     E2E_PATIENCE seconds to wait for something that should happen, 120
     E2E_KEEP     set: keep the temporary directory of a failed run
 """
 
 import atexit
+import json
 import os
 import pwd
 import random
@@ -22,6 +24,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections import namedtuple
@@ -75,7 +78,8 @@ TINY = sample("ripe-tiny", SERIAL + 600)  # 2,000 objects, all that most tests n
 sys.path.insert(0, os.path.join(ROOT, "tests", "upstream"))
 from upstream import Journal, Upstream  # noqa: E402
 
-IS_LONG = bool(os.environ.get("E2E_LONG"))
+IS_SOAK = bool(os.environ.get("E2E_SOAK"))
+IS_LONG = IS_SOAK or bool(os.environ.get("E2E_LONG"))
 SEED = int(os.environ.get("E2E_SEED") or random.randrange(1 << 32))
 # Slow builds (sanitizers) and loaded machines need time; a wait that succeeds costs none of it.
 PATIENCE = int(os.environ.get("E2E_PATIENCE") or 120)
@@ -102,6 +106,15 @@ def wait_for(what, condition, seconds=PATIENCE):
         if time.monotonic() > deadline:
             raise AssertionError("waited %d s for %s" % (seconds, what))
         time.sleep(0.01)
+
+
+def has_ended(pid):
+    """Gone, or a zombie that nobody has asked for yet."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="latin-1") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def long_only(test):
@@ -147,7 +160,8 @@ class Session:
     def __init__(self, option_file):
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            ["mysql", "--defaults-file=" + option_file, "-N", "-B", "-n", "--skip-reconnect"],
+            ["mysql", "--defaults-file=" + option_file, "-N", "-B", "-n", "--skip-reconnect",
+             "--max-allowed-packet=64M"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
 
     def sql(self, statement, database=DATABASE):
@@ -216,6 +230,15 @@ class Database:
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
+
+    def kill(self):
+        """No farewell: what was not committed is lost, what was is recovered by the next start."""
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+        pid = self.pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_for("the end of the database", lambda: has_ended(pid))
 
     def has_unread_request(self):
         """Of a server that hangs: somebody waits for it."""
@@ -302,6 +325,50 @@ def ask_once(port, line, half_close=False):
             answer += data
 
 
+class Prober(threading.Thread):
+    """A client that asks one question all the time, on a new connection each time, while the server is
+    meant to answer: from the end of Lab.start() to the next stop or kill."""
+
+    PAUSE_S = 0.02
+
+    def __init__(self, port, line, expected):
+        super().__init__(daemon=True)
+        self.port, self.line, self.expected = port, line, expected
+        self.turn = threading.Lock()  # Held during a question: whoever stops the server waits for it.
+        self.is_on = False
+        self.is_over = threading.Event()
+        self.answers = 0
+        self.slowest_ms = 0
+        self.failures = []
+
+    def run(self):
+        while not self.is_over.wait(self.PAUSE_S):
+            with self.turn:
+                if self.is_on:
+                    self.ask()
+
+    def ask(self):
+        begin = time.monotonic()
+        try:
+            answer = ask_once(self.port, self.line)
+        except OSError as error:
+            self.failures.append(str(error))
+            return
+        self.slowest_ms = max(self.slowest_ms, (time.monotonic() - begin) * 1000)
+        if self.expected in answer:
+            self.answers += 1
+        else:
+            self.failures.append("answer %.300r" % answer)
+
+    def switch(self, is_on):
+        with self.turn:
+            self.is_on = is_on
+
+    def end(self):
+        self.is_over.set()
+        self.join()
+
+
 class Lab:
     """A whois root with its server, in a directory of its own."""
 
@@ -314,6 +381,7 @@ class Lab:
         self.port = free_port()
         self.upstreams = []
         self.process = None
+        self.prober = None
         self.log_from = 0
         self.options = {
             "whois.source": "LOCAL",
@@ -406,6 +474,7 @@ class Lab:
             code, text = self.whoisd("--wait-ready", str(PATIENCE), check=False)
             if code:
                 raise AssertionError("not ready: %s\n%s" % (text, self.tail()))
+            self.switch_prober(True)
 
     def is_listening(self):
         """Whether this server takes commands; a killed one leaves its socket behind."""
@@ -413,13 +482,33 @@ class Lab:
 
     def stop(self):
         """End cleanly; the exit code has to be 0."""
+        self.switch_prober(False)
         self.process.send_signal(signal.SIGTERM)
         code = self.wait_for_end()
         equal(code, 0, "exit code of a stopped server (%s)" % self.tail())
 
     def kill(self):
+        self.switch_prober(False)
         self.process.kill()
         return self.wait_for_end()
+
+    def probe(self, line, expected):
+        """From the next start() on, somebody asks this all the time; the test fails when an answer
+        is missing or wrong."""
+        self.prober = Prober(self.port, line, expected)
+        self.prober.start()
+
+    def switch_prober(self, is_on):
+        if self.prober:
+            self.prober.switch(is_on)
+
+    def expect_answers_throughout(self):
+        if self.prober:
+            self.prober.end()
+            equal(self.prober.failures, [], "questions that failed, of %d" % self.prober.answers)
+            equal(self.prober.answers > 0, True, "somebody was answered")
+            print("      %d answers meanwhile, the slowest took %d ms"
+                  % (self.prober.answers, self.prober.slowest_ms))
 
     def wait_for_end(self):
         try:
@@ -433,6 +522,8 @@ class Lab:
         return self.process is not None and self.process.poll() is None
 
     def close(self):
+        if self.prober:
+            self.prober.end()
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -482,6 +573,13 @@ class Lab:
 
     # --- asking ---
 
+    def status(self, source="RIPE-GRS"):
+        """What `whoisd --status --json` says of a source; its exit code has to fit."""
+        code, text = self.whoisd("--status", "--json", check=False)
+        status = json.loads(text)
+        equal(code, 150 if status["degraded"] else 0, "exit code of the status")
+        return next(entry for entry in status["sources"] if entry["source"] == source)
+
     def client(self):
         return Whois(self.port)
 
@@ -513,6 +611,7 @@ def run_tests(module):
             begin = time.monotonic()
             try:
                 getattr(module, name)(lab)
+                lab.expect_answers_throughout()
                 passed += 1
                 print("ok    %s (%.1f s)" % (name, time.monotonic() - begin), flush=True)
             except Exception:

@@ -167,6 +167,17 @@ def printed_text(text):
     return lines
 
 
+def text_checksum(text):
+    """Eight bytes at a time: multiplied to spread a bit upwards, folded to bring it down again."""
+    factor, mask = 0x9E3779B97F4A7C15, (1 << 64) - 1
+    words = [int.from_bytes(text[at:at + 8].ljust(8, b"\0"), "big") for at in range(0, len(text), 8)]
+    total = len(text)
+    for word in words + [factor, factor]:
+        total = (total ^ word) * factor & mask
+        total ^= total >> 32
+    return total
+
+
 class Registry:
     def __init__(self, objects):
         self.objects = objects  # {key: Object}
@@ -182,15 +193,22 @@ class Registry:
             data = stream.read()
         for match in re.finditer(rb"(?ms)^(ADD|DEL) (\d+)\n\n(.*?\n)\n", data):
             if first <= int(match[2]) <= last:
-                changed = Object(match[3])
-                self.objects.pop(changed.key, None)
-                if match[1] == b"ADD":
-                    self.objects[changed.key] = changed
+                self.change(match[1], match[3])
+
+    def change(self, op, text):
+        changed = Object(text)
+        self.objects.pop(changed.key, None)
+        if op == b"ADD":
+            self.objects[changed.key] = changed
 
     def texts(self):
         """Sorted [(object_type, text)] as the database has to hold them, in UTF-8."""
         return sorted((OBJECT_TYPES[o.type], o.text.decode("latin-1").encode())
                       for o in self.objects.values())
+
+    def checksum(self):
+        """As the server's status has it: the sum of a number made of each text."""
+        return sum(text_checksum(text) for _, text in self.texts()) % (1 << 64)
 
     def inverse(self):
         """{(attribute, folded value): set of keys}."""

@@ -13,7 +13,7 @@ import subprocess
 
 import harness
 from harness import (DATABASE, DATA, DUMP, FINAL, JOURNAL, LAST, PATIENCE, ROOT, SERIAL, SMALL,
-                     Whois, blocks, equal, free_port, long_only, wait_for)
+                     Whois, blocks, equal, free_port, has_ended, long_only, wait_for)
 from oracle import Registry
 
 KEY = "AS-TEST-NEST-L1"
@@ -27,15 +27,6 @@ def expect_in(part, text):
 def pid_of(lab):
     with open(os.path.join(lab.var, "whois.pid"), encoding="ascii") as file:
         return int(file.read())
-
-
-def has_ended(pid):
-    """Gone, or a zombie that nobody has asked for yet."""
-    try:
-        with open("/proc/%d/stat" % pid, encoding="latin-1") as file:
-            return file.read().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 # --- whois.init ---
@@ -168,13 +159,6 @@ def test_root_gives_away_no_more_than_var(lab):
 
 # --- status ---
 
-def status_of(lab, source="RIPE-GRS"):
-    code, text = lab.whoisd("--status", "--json", check=False)
-    status = json.loads(text)
-    equal(code, 150 if status["degraded"] else 0, "exit code of the status")
-    return next(entry for entry in status["sources"] if entry["source"] == source)
-
-
 def test_status_tells_all_that_there_is(lab):
     """And its checksum is the same for a mirror that streamed and one that loaded the end state."""
     lab.options["nrtm.import.sources"] = "RIPE-GRS,COPY-GRS"
@@ -184,9 +168,9 @@ def test_status_tells_all_that_there_is(lab):
     lab.load(FINAL, "COPY-GRS", LAST)
     lab.start()
     lab.wait_for_serial(LAST)
-    wait_for("the state", lambda: [status_of(lab, source).get("state")
+    wait_for("the state", lambda: [lab.status(source).get("state")
                                    for source in ("RIPE-GRS", "COPY-GRS")] == ["stream"] * 2)
-    one, copy = status_of(lab), status_of(lab, "COPY-GRS")
+    one, copy = lab.status(), lab.status("COPY-GRS")
     equal(one["checksum"], copy["checksum"], "checksum")
     equal(one["classes"], copy["classes"], "objects of each class")
     equal(sum(one["classes"].values()), len(Registry.read(FINAL).objects), "objects")
@@ -194,8 +178,8 @@ def test_status_tells_all_that_there_is(lab):
                         ("source_state", "ready"), ("freshness", "fresh"), ("last_error", "")):
         equal(one[name], value, name)
     equal(one["counters"]["operations"], LAST - SERIAL, "operations")
-    wait_for("the memory", lambda: status_of(lab)["memory"]["total"])
-    memory = status_of(lab)["memory"]
+    wait_for("the memory", lambda: lab.status()["memory"]["total"])
+    memory = lab.status()["memory"]
     equal(memory.pop("total"), sum(memory.values()), "memory")
     code, text = lab.init("status")
     equal(code, 0, "exit code of whois.init status")
@@ -214,7 +198,7 @@ def test_status_is_in_a_file_too(lab):
     lab.wait_for_serial(LAST)
     path = os.path.join(lab.var, "status", "nrtm.RIPE-GRS")
     wait_for("the status file", lambda: os.path.exists(path))
-    one = status_of(lab)
+    one = lab.status()
     with open(path, encoding="ascii") as file:
         lines = dict(line.rstrip("\n").split("=", 1) for line in file)
     equal(lines["checksum"], one["checksum"], "checksum in the status file")
@@ -233,7 +217,7 @@ def test_a_mirror_that_falls_behind_is_loud(lab):
     lab.wait_for_log(r"WARN .*RIPE-GRS is late")
     lab.wait_for_log(r"ERROR .*RIPE-GRS is stale")
     expect_in("% Warning: source RIPE-GRS was last updated at 20", lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
-    equal(status_of(lab)["freshness"], "stale", "freshness")
+    equal(lab.status()["freshness"], "stale", "freshness")
     equal(lab.init("status", check=False)[0], 150, "exit code of whois.init status")
     lab.stop()
 
@@ -297,12 +281,12 @@ def test_an_export_loads_back_equal(lab):
     equal(SERIAL + 200 <= serial <= LAST, True, "serial of the export")
     lab.wait_for_serial(LAST)
     lab.whoisd("--load", "COPY-GRS", dump, "--serial-file", dump + ".serial")
-    copy = status_of(lab, "COPY-GRS")
+    copy = lab.status("COPY-GRS")
     equal(copy["hw"], serial, "serial of the copy")
     expect_in("%d objects .* at serial %d .* checksum %s" % (copy["objects"], serial, copy["checksum"]),
               text)
     lab.whoisd("--reload", "COPY-GRS", FINAL, "--serial", str(LAST))
-    equal(status_of(lab, "COPY-GRS")["checksum"], status_of(lab)["checksum"], "checksum at the end")
+    equal(lab.status("COPY-GRS")["checksum"], lab.status()["checksum"], "checksum at the end")
     lab.stop()
     second = os.path.join(lab.var, "copy.db")
     lab.whoisd("--export", "COPY-GRS", second)

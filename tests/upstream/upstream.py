@@ -29,6 +29,7 @@ or the command `plan`), and when none is left they go right. `-q` requests take 
     chunk         send so many bytes at a time, each in a packet of its own
     stall_after   stop sending after so many bytes, keep the connection open until `release`
     cut_after     close after so many bytes
+    half_close    send no more after so many bytes, but keep listening until the peer leaves
     reset         close with RST
 
 Commands, one per line on standard input when --stdin is given; each is answered with one line:
@@ -173,7 +174,7 @@ class Session:
 
     def send(self, data):
         """Send as the plan allows: in chunks, up to a cut or a stall."""
-        for name in ("cut_after", "stall_after"):
+        for name in ("cut_after", "stall_after", "half_close"):
             limit = self.plan.get(name)
             if limit is None or self.sent + len(data) < limit:
                 continue
@@ -181,10 +182,18 @@ class Session:
             self.send_whole(data[:keep])
             if name == "cut_after":
                 raise Ended("cut")
+            if name == "half_close":
+                self.half_close()
             del self.plan[name]
             self.wait_for_release()
             data = data[keep:]
         self.send_whole(data)
+
+    def half_close(self):
+        self.sock.shutdown(socket.SHUT_WR)
+        while self.sock.recv(4096):
+            pass
+        raise Ended("peer")
 
     def send_whole(self, data):
         size = self.plan.get("chunk") or max(len(data), 1)
@@ -372,6 +381,7 @@ class Upstream:
         self.released = 0
         self.is_refusing = False
         self.plans = []
+        self.plan_of_all = {}  # For sessions that find no plan.
         self.sessions = set()
         self.events = []  # Every line that was logged.
         self.event = threading.Condition()
@@ -423,11 +433,11 @@ class Upstream:
         self.plans.append(plan)
 
     def take_plan(self):
-        return dict(self.plans.pop(0)) if self.plans else {}
+        return dict(self.plans.pop(0) if self.plans else self.plan_of_all)
 
     def return_plan(self, plan):
         """It was a session with -q: the plan is for the next one."""
-        if plan:
+        if plan and plan != self.plan_of_all:
             self.plans.insert(0, plan)
 
     def publish(self, last):

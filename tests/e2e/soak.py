@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+"""An hour of 5,000 updates a second while clients ask for long answers and do not read them: memory
+stays what it was, the mirror keeps up, and the index equals the database at the end.
+
+    SOAK_MINUTES  60; memory is compared between the second and the last sixth
+    SOAK_RATE     5000 updates per second
+
+Run by `make soak`. A shorter run says what memory did and does not judge it.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import harness
+from harness import ROOT, SERIAL, SMALL, equal, free_port, wait_for
+from oracle import text_checksum
+
+MINUTES = float(os.environ.get("SOAK_MINUTES") or 60)
+RATE = int(os.environ.get("SOAK_RATE") or 5000)
+EVERY_S = 5
+MOST_GROWTH = 1.01
+READERS = 4  # Of each kind.
+KEY = "AS-TEST-NEST-L1"
+MORE_SPECIFIC = b"-s RIPE-GRS -r -B -M 0.0.0.0/1\n"
+INVERSE = b"-s RIPE-GRS -r -B -i tech-c DUMY-RIPE\n"
+
+
+class Stalled(threading.Thread):
+    """Asks for a long answer and reads none of it; closed by the server, it comes again."""
+
+    def __init__(self, port, question, is_done):
+        super().__init__(daemon=True)
+        self.port, self.question, self.is_done = port, question, is_done
+        self.connections = 0
+
+    def run(self):
+        while not self.is_done.wait(0.1):
+            try:
+                self.stall()
+            except OSError:
+                pass
+
+    def stall(self):
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(("127.0.0.1", self.port))
+            sock.sendall(self.question)
+            self.connections += 1
+            while not self.is_done.wait(1):
+                sock.send(b"\n")  # Fails once the server has closed.
+
+
+def start_endless(lab):
+    """An upstream that goes on by itself, in a process of its own."""
+    state, port = os.path.join(lab.root, "endless"), free_port()
+    prefix = "nrtm.import.RIPE-GRS."
+    lab.options.update({prefix + "source": "RIPE", prefix + "host": "127.0.0.1", prefix + "port": port})
+    process = subprocess.Popen(
+        [sys.executable, os.path.join(ROOT, "tests/upstream/upstream.py"), "endless", SMALL.dump,
+         "--state", state, "--port", str(port), "--rate", str(RATE), "--serial", str(SERIAL)],
+        stdout=subprocess.DEVNULL)
+
+    def serial():
+        with open(state, encoding="ascii") as file:
+            return int(file.read())
+
+    wait_for("the upstream", lambda: os.path.exists(state))
+    return process, serial
+
+
+def resident_kb(lab):
+    with open("/proc/%d/status" % lab.process.pid, encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+
+
+def mean_between(samples, begin, end):
+    """Of the resident memory, between two parts of the whole time."""
+    part = [kb for at, kb in samples if begin <= at < end]
+    return sum(part) / len(part)
+
+
+def watch(lab, upstream_serial):
+    """Look at the memory until the time is over. @return [(part of the time, kB)]"""
+    samples, began, most_lag = [], time.monotonic(), 0
+    while time.monotonic() - began < MINUTES * 60:
+        time.sleep(EVERY_S)
+        samples.append(((time.monotonic() - began) / (MINUTES * 60), resident_kb(lab)))
+        lag = upstream_serial() - lab.database.max_serial()
+        most_lag = max(most_lag, lag)
+        if len(samples) % 12 == 0:
+            memory = lab.status()["memory"]
+            print("      %4.0f min: %d kB resident, %d serials behind, texts %d kB, garbage %d kB"
+                  % ((time.monotonic() - began) / 60, samples[-1][1], lag, memory["texts"] // 1024,
+                     memory["garbage"] // 1024), flush=True)
+    print("      at most %d serials behind" % most_lag)
+    return samples
+
+
+def expect_index_is_database(lab):
+    rows = lab.database.sql("SELECT HEX(object) FROM last WHERE sequence_id > 0")
+    total = sum(text_checksum(bytes.fromhex(text)) for (text,) in rows)
+    equal(int(lab.status()["checksum"], 16), total % (1 << 64), "checksum of the index")
+
+
+def test_soak(lab):
+    upstream, upstream_serial = start_endless(lab)
+    done = threading.Event()
+    readers = [Stalled(lab.port, question, done)
+               for question in (b"-k\n" + INVERSE, MORE_SPECIFIC) for _ in range(READERS)]
+    try:
+        lab.probe("-s RIPE-GRS -r " + KEY, KEY.encode())
+        lab.load(SMALL.dump)
+        lab.start()
+        for reader in readers:
+            reader.start()
+        samples = watch(lab, upstream_serial)
+        upstream.terminate()
+        upstream.wait()
+        lab.wait_for("all of it", lambda: lab.database.max_serial() == upstream_serial(), 600)
+        wait_for("all of it in the index",
+                 lambda: lab.status()["checksum_serial"] == upstream_serial())
+        expect_index_is_database(lab)
+    finally:
+        done.set()
+        upstream.kill()
+        upstream.wait()
+    early, late = mean_between(samples, 1 / 6, 2 / 6), mean_between(samples, 5 / 6, 1)
+    print("      %.1f min (memory compared as of an hour), %d updates, %d stalled answers begun; "
+          "resident %.0f kB in the second sixth, %.0f kB in the last: %+.2f %%"
+          % (MINUTES, upstream_serial() - SERIAL, sum(reader.connections for reader in readers),
+             early, late, 100 * (late / early - 1)))
+    equal(MINUTES < 60 or late <= early * MOST_GROWTH, True, "memory stays what it was")
+    lab.stop()
+
+
+harness.main(__name__)
