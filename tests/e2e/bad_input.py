@@ -378,6 +378,7 @@ def run_out_of_disk(lab, disk):
         os.remove(filler)
         lab.wait_for_serial(LAST, seconds=2 * harness.PATIENCE)
         expect_final_state(lab)
+        lab.expect_answers_throughout()
     finally:
         lab.close()
 
