@@ -166,7 +166,7 @@ def test_stall_in_the_middle(lab):
     upstream = start_mirror(lab)
     session_with(upstream, stall_after=70000)
     upstream.publish(LAST)
-    lab.wait_for_log(r"the upstream has newer serials than it sends")
+    lab.wait_for_log(r"the upstream has newer serials than it sends", 3 * harness.PATIENCE)
     lab.wait_for_serial(LAST)
     compare_all(lab)
     lab.stop()
