@@ -185,7 +185,8 @@ part_sanitizers()
     # Sanitizers make compilers warn of what is no mistake: no -Werror here.
     run sanitizers-build build_with_tests asan CFLAGS='-O1 -g' \
         --enable-sanitizers=address,undefined &&
-        E2E_BUILD=SAN E2E_PATIENCE=$sanitizer_patience run sanitizers-check check_in asan check
+        LSAN_OPTIONS=suppressions=$tree/tests/lsan.supp E2E_BUILD=SAN \
+            E2E_PATIENCE=$sanitizer_patience run sanitizers-check check_in asan check
 }
 
 # What readers and the writer do at once, on indexes alone and in whole servers. This sanitizer may not

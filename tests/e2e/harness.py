@@ -587,10 +587,14 @@ class Lab:
         return ask_once(self.port, line, **more)
 
     def wait_for_serial(self, serial, database=DATABASE, seconds=PATIENCE):
+        """Until the serial is committed, and answered from: a moment passes in between."""
         self.wait_for("serial %d in %s" % (serial, database),
                       lambda: self.database.max_serial(database) >= serial or not self.is_alive(),
                       seconds)
         equal(self.database.max_serial(database), serial, "max(serial_id); " + self.tail())
+        source = database.removeprefix("WHOIS_MIRROR_").replace("_", "-")
+        self.wait_for("answers at serial %d of %s" % (serial, source),
+                      lambda: self.status(source)["checksum_serial"] >= serial, seconds)
 
 
 def run_tests(module):
