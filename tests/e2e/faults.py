@@ -20,7 +20,7 @@ from bad_input import KEY, session_with, start_mirror, still_answers
 from changes import Changes
 from end_state import compare_all, compare_objects_by_whois, compare_texts
 from harness import (DUMP, IS_SOAK, JOURNAL, LAST, SERIAL, SMALL, TINY, Journal, Lab, Session,
-                     equal, long_only, wait_for)
+                     equal, long_only, soak_only, wait_for)
 from oracle import Object, Registry
 
 OUTAGE_S = 60 if IS_SOAK else 2
@@ -158,7 +158,7 @@ def test_garbage_between_objects(lab):
     lab.stop()
 
 
-@long_only
+@soak_only
 def test_stall_in_the_middle(lab):
     """The connection is alive and brings nothing: a probe tells that there is more."""
     lab.options["mirror.idle.probe"] = 1
@@ -197,7 +197,7 @@ def always_401(lab, newest, reason):
     upstream.cut()
     lab.wait_for_log(r"(WARN|ERROR) .*reason=%s" % reason)
     still_answers(lab)
-    equal(lab.status()["last_error"] != "", True, "an error in the status")
+    lab.wait_for("an error in the status", lambda: lab.status()["last_error"] != "")
     upstream.plan_of_all = {}
     upstream.publish(LAST)
     ask_at_once(lab)

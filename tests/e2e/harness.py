@@ -119,7 +119,13 @@ def has_ended(pid):
 
 def long_only(test):
     """A test of the long form."""
-    test.is_long = True
+    test.is_left_out = not IS_LONG
+    return test
+
+
+def soak_only(test):
+    """A test of the full form: it has to wait for minutes."""
+    test.is_left_out = not IS_SOAK
     return test
 
 
@@ -601,7 +607,7 @@ def run_tests(module):
     """Run the test functions of a module; those named on the command line, otherwise all."""
     names = sys.argv[1:] or [
         name for name, test in vars(module).items()
-        if name.startswith("test_") and (IS_LONG or not hasattr(test, "is_long"))]
+        if name.startswith("test_") and not getattr(test, "is_left_out", False)]
     print("seed %d" % SEED)
     directory = tempfile.mkdtemp(prefix="whoisd-e2e-")
     os.chmod(directory, 0o755)

@@ -11,7 +11,7 @@ from changes import read_dump
 from harness import IS_LONG, SERIAL, SMALL, Journal, blocks, equal
 from oracle import normal_text
 
-ROUNDS = 600 if IS_LONG else 20
+ROUNDS = 300 if IS_LONG else 20
 READERS = 8 if IS_LONG else 2
 VERSIONS = 4  # So many have to be seen; a slow machine needs more rounds for that.
 QUERY = b"-s RIPE-GRS -r -B -G -i tech-c DUMY-RIPE\n"
