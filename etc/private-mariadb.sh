@@ -9,8 +9,9 @@
 #   env     print what a client needs, for eval: db_dir db_socket db_user db_password db_cnf
 #
 # DIR is $WHOISD_MARIADB_DIR or var/mariadb of the whois root, the directory above this script's.
-# SIZE is the InnoDB buffer pool, $WHOISD_MARIADB_BUFFER_POOL or 128M; durability stays at the
-# server's defaults. Users: dbint (everything) and rdonly (SELECT), with generated passwords in
+# SIZE is the InnoDB buffer pool in megabytes, like 512M; $WHOISD_MARIADB_BUFFER_POOL or 128M. The
+# redo log is a quarter of it, 96M at least: what it holds need not be written to the tables yet, so
+# that a backlog of updates writes each page once. Durability stays at the server's defaults. Users: dbint (everything) and rdonly (SELECT), with generated passwords in
 # DIR/dbint.cnf and DIR/rdonly.cnf, ready for `mysql --defaults-file=DIR/dbint.cnf`. Started by root
 # the server runs as the user whoisd or mysql. A unix socket's path may have 107 bytes: where DIR is too long
 # for that the socket gets a short directory of its own in /run or /tmp.
@@ -23,6 +24,7 @@ root=$(dirname "$(dirname "$(readlink -f "$0")")")
 
 dir=${WHOISD_MARIADB_DIR:-}
 buffer_pool=${WHOISD_MARIADB_BUFFER_POOL:-128M}
+redo_log_min_mb=96
 ready_seconds=120
 stop_seconds=120
 
@@ -88,6 +90,10 @@ server_pid()
 
 write_config()
 {
+    local redo_log_mb=$((${buffer_pool%M} / 4))
+    if [ $redo_log_mb -lt $redo_log_min_mb ]; then
+        redo_log_mb=$redo_log_min_mb
+    fi
     cat >"$dir/my.cnf" <<END
 # Written by private-mariadb.sh at every start.
 [mariadbd]
@@ -103,6 +109,7 @@ default-time-zone=+00:00
 max_allowed_packet=64M
 max_connections=200
 innodb_buffer_pool_size=$buffer_pool
+innodb_log_file_size=${redo_log_mb}M
 init-file=$dir/users.sql
 END
 }
@@ -254,6 +261,7 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
+[[ $buffer_pool =~ ^[0-9]+M$ ]] || die "the buffer pool's size is $buffer_pool, not like 512M"
 case $command in
 start | stop | status) $command ;;
 env) env_of_clients ;;

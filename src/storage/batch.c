@@ -215,18 +215,11 @@ static enum err retire(struct batch *batch, const struct index_object *old, stru
     const struct object_info *info = &old->info;
     struct touched *touched = touch(batch, info->id, info->sequence);
 
-    if (touched->text.at == NULL) { /* First seen in this batch: its key is not known yet. */
-        struct rpsl_object object;
-        struct rpsl_key key;
-        enum err rc = object_parse(old->text, batch->scratch, &object, &key);
-
-        if (rc != ERR_OK) {
-            return why_set(why, rc, "object_id %u: %s", info->id, err_text(rc));
-        }
-        touched->text = old->text;
-        touched->pkey = arena_strdup(batch->arena, rows_pkey(key.text, batch->scratch));
+    if (touched->text.at == NULL) { /* First seen in this batch. */
+        touched->text = arena_strdup(batch->arena, old->text);
+        touched->pkey = arena_strdup(batch->arena, rows_pkey(old->key.text, batch->scratch));
         touched->type = rpsl_class_info(info->class)->db_id;
-        if (touched->pkey.at == NULL) {
+        if (touched->text.at == NULL || touched->pkey.at == NULL) {
             return out_of_memory(why);
         }
     }
@@ -263,7 +256,7 @@ static enum err remove_object(struct batch *batch, const struct index_object *ol
     if (rc != ERR_OK) {
         return rc;
     }
-    rc = index_remove(batch->source->index, old->info.id);
+    rc = index_remove_found(batch->source->index, old);
     if (rc != ERR_OK) {
         return why_set(why, rc, "removing object_id %u: %s", old->info.id, err_text(rc));
     }
@@ -286,7 +279,7 @@ static enum err remove_other_class(struct batch *batch, const struct rpsl_key *k
     if (key->class != CLASS_PERSON && key->class != CLASS_ROLE) {
         return ERR_OK;
     }
-    rc = index_find(batch->source->index, other, key->canonical, batch->arena, &found);
+    rc = index_find(batch->source->index, other, key->canonical, batch->scratch, &found);
     if (rc == ERR_NOT_FOUND) {
         return ERR_OK;
     }
@@ -308,9 +301,10 @@ static enum err put_object(struct batch *batch, int64_t serial, const struct rps
     const uint32_t now = source_now(batch->source);
     struct index_object found;
     struct touched *touched = NULL;
-    enum err rc = index_find(index, key->class, key->canonical, batch->arena, &found);
+    enum err rc = index_find(index, key->class, key->canonical, batch->scratch, &found);
+    const bool is_there = rc == ERR_OK;
 
-    if (rc == ERR_OK) {
+    if (is_there) {
         rc = retire(batch, &found, &touched, why);
         if (rc != ERR_OK) {
             return rc;
@@ -330,7 +324,8 @@ static enum err put_object(struct batch *batch, int64_t serial, const struct rps
     if (touched->text.at == NULL || touched->pkey.at == NULL) {
         return out_of_memory(why);
     }
-    rc = index_put(index, touched->id, touched->now, now, object, key);
+    rc = is_there ? index_replace(index, &found, touched->now, now, object, key)
+                  : index_put(index, touched->id, touched->now, now, object, key);
     if (rc != ERR_OK) {
         return why_set(why, rc, "indexing %.*s: %s", STR_ARG(key->text), err_text(rc));
     }
@@ -394,7 +389,7 @@ enum err batch_delete(struct batch *batch, int64_t serial, struct str text, stru
     if (rc != ERR_OK || !is_new || (rc = parse_op(batch, text, &object, &key, why)) != ERR_OK) {
         return rc;
     }
-    rc = index_find(batch->source->index, key.class, key.canonical, batch->arena, &found);
+    rc = index_find(batch->source->index, key.class, key.canonical, batch->scratch, &found);
     if (rc == ERR_NOT_FOUND) {
         batch->missing++;
         count_op(batch, serial);
@@ -603,8 +598,11 @@ static enum err commit_transaction(struct commit *commit, struct why *why)
                                              : position_settle(source, commit->number, rc, why);
 }
 
-/** What `last` held before the batch and holds after it, one row per object. */
-static void collect_last(struct batch *batch)
+/**
+ * What `last` held before the batch and holds after it, one row per object. Rows go to their tables
+ * in the order of these, so that neighbours share pages while they are at hand.
+ */
+static void collect_rows(struct batch *batch)
 {
     for (size_t i = 0; i < batch->touched_count; i++) {
         const struct touched *t = &batch->touched[i];
@@ -619,6 +617,9 @@ static void collect_last(struct batch *batch)
                           {.number = t->before});
         }
     }
+    sql_array_sort(&batch->history, 0);
+    sql_array_sort(&batch->retired, 0);
+    sql_array_sort(&batch->last_update, 4);
 }
 
 static void log_missing(const struct batch *batch)
@@ -671,7 +672,7 @@ enum err batch_commit(struct batch *batch, int64_t hw, struct why *why)
         batch_abort(batch);
         return ERR_OK;
     }
-    collect_last(batch);
+    collect_rows(batch);
     rc = source_sql_done(source, commit_transaction(&commit, why), why);
     if (rc != ERR_OK) {
         index_rollback(source->index);

@@ -216,24 +216,17 @@ enum err index_get(struct index *index, uint32_t id, struct arena *arena, struct
 {
     const struct snapshot *snap = index_newest(index);
 
-    if (snap == NULL) {
-        return ERR_NOT_FOUND;
-    }
-    return snapshot_read(&index->reader, snap, id, arena, &out->info, &out->text);
+    return snap != NULL ? snapshot_read_object(&index->reader, snap, id, arena, out)
+                        : ERR_NOT_FOUND;
 }
 
 enum err index_find(struct index *index, enum rpsl_class class, struct str canonical,
                     struct arena *arena, struct index_object *out)
 {
     const struct snapshot *snap = index_newest(index);
-    uint32_t id;
-    enum err rc;
 
-    if (snap == NULL) {
-        return ERR_NOT_FOUND;
-    }
-    rc = snapshot_find_key(&index->reader, snap, class, canonical, arena, &id);
-    return rc == ERR_OK ? index_get(index, id, arena, out) : rc;
+    return snap != NULL ? snapshot_find_object(&index->reader, snap, class, canonical, arena, out)
+                        : ERR_NOT_FOUND;
 }
 
 /* --- changes --- */
@@ -275,35 +268,29 @@ static void apply_difference(struct index *index, const struct entry_list *old_l
     }
 }
 
-/** What the index holds of an object now; *checksum is that of its text. @return ERR_NOT_FOUND when
- * there is no such object. */
-static enum err derive_present(struct index *index, uint32_t id, struct object_info *info,
-                               text_ref *text, uint64_t *checksum)
+/** The entries of what the index holds of an object now. @param old  NULL: nothing. */
+static enum err derive_old(struct index *index, const struct index_object *old)
 {
-    const uint8_t *record = snapshot_object_record(index->next, id);
-    struct rpsl_object object;
-    struct rpsl_key key;
-    struct str stored;
-    enum err rc;
-
     index->old_entries.count = 0;
-    if (record == NULL) {
-        return ERR_NOT_FOUND;
-    }
-    object_record_get(record, info, text);
-    rc = text_reader_get(&index->reader, &index->texts, *text, index->scratch, &stored);
-    if (rc == ERR_OK) {
-        *checksum = text_checksum(stored);
-        rc = object_parse(stored, index->scratch, &object, &key);
-    }
-    if (rc == ERR_OK) {
-        rc = entries_derive(id, &object, &key, index->scratch, &index->old_entries);
-    }
-    return rc == ERR_SYNTAX || rc == ERR_NOT_FOUND ? ERR_CORRUPT : rc; /* It was fine when put. */
+    return old != NULL ? entries_derive(old->info.id, &old->parsed, &old->key, index->scratch,
+                                        &index->old_entries)
+                       : ERR_OK;
 }
 
-enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t timestamp,
-                   const struct rpsl_object *object, const struct rpsl_key *key)
+/** Take an object's text and counts out of the next version; its entries are taken apart. */
+static void subtract(struct index *index, const struct index_object *old)
+{
+    struct snapshot *next = index->next;
+
+    texts_drop(&index->texts, old->ref);
+    next->class_count[old->info.class]--;
+    next->checksum -= text_checksum(old->text);
+}
+
+/** @param old  What it replaces; NULL: nothing. */
+static enum err put_over(struct index *index, const struct index_object *old, uint32_t id,
+                         uint32_t sequence, uint32_t timestamp, const struct rpsl_object *object,
+                         const struct rpsl_key *key)
 {
     struct object_info info = {.id = id,
                                .sequence = sequence,
@@ -312,29 +299,21 @@ enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t
                                .flags = entries_object_flags(object)};
     struct snapshot *next = index->next;
     uint8_t record[OBJECT_RECORD_BYTES];
-    struct object_info old;
-    text_ref old_text, text;
-    uint64_t old_checksum = 0;
-    enum err rc, present;
+    text_ref text;
+    enum err rc = derive_old(index, old);
 
-    assert(next != NULL && id != 0);
-    present = derive_present(index, id, &old, &old_text, &old_checksum);
-    rc = present == ERR_NOT_FOUND ? ERR_OK : present;
     if (rc == ERR_OK) {
         rc = entries_derive(id, object, key, index->scratch, &index->new_entries);
     }
     if (rc == ERR_OK) {
         rc = text_writer_add(&index->writer, id, object->text, &text);
     }
-    arena_reset(index->scratch);
     if (rc != ERR_OK) {
         return rc;
     }
     apply_difference(index, &index->old_entries, &index->new_entries);
-    if (present == ERR_OK) {
-        texts_drop(&index->texts, old_text);
-        next->class_count[old.class]--;
-        next->checksum -= old_checksum;
+    if (old != NULL) {
+        subtract(index, old);
     }
     next->class_count[info.class]++;
     next->checksum += text_checksum(object->text);
@@ -344,29 +323,71 @@ enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t
     return ERR_OK;
 }
 
-enum err index_remove(struct index *index, uint32_t id)
+static enum err remove_old(struct index *index, const struct index_object *old)
 {
     static const struct entry_list nothing;
-    struct snapshot *next = index->next;
-    struct object_info info;
     uint8_t key[4];
-    text_ref text;
-    uint64_t checksum = 0;
-    enum err rc;
+    enum err rc = derive_old(index, old);
 
-    assert(next != NULL);
-    rc = derive_present(index, id, &info, &text, &checksum);
-    arena_reset(index->scratch);
     if (rc != ERR_OK) {
         return rc;
     }
     apply_difference(index, &index->old_entries, &nothing);
-    texts_drop(&index->texts, text);
-    next->class_count[info.class]--;
-    next->checksum -= checksum;
-    store32(key, id);
-    tree_remove(&index->nodes, &tree_shapes[TREE_OBJECTS], &next->trees[TREE_OBJECTS], key);
+    subtract(index, old);
+    store32(key, old->info.id);
+    tree_remove(&index->nodes, &tree_shapes[TREE_OBJECTS], &index->next->trees[TREE_OBJECTS], key);
     return ERR_OK;
+}
+
+enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t timestamp,
+                   const struct rpsl_object *object, const struct rpsl_key *key)
+{
+    struct index_object old;
+    enum err rc;
+
+    assert(index->next != NULL && id != 0);
+    rc = index_get(index, id, index->scratch, &old);
+    if (rc == ERR_OK || rc == ERR_NOT_FOUND) {
+        rc = put_over(index, rc == ERR_OK ? &old : NULL, id, sequence, timestamp, object, key);
+    }
+    arena_reset(index->scratch);
+    return rc;
+}
+
+enum err index_replace(struct index *index, const struct index_object *old, uint32_t sequence,
+                       uint32_t timestamp, const struct rpsl_object *object,
+                       const struct rpsl_key *key)
+{
+    enum err rc;
+
+    assert(index->next != NULL);
+    rc = put_over(index, old, old->info.id, sequence, timestamp, object, key);
+    arena_reset(index->scratch);
+    return rc;
+}
+
+enum err index_remove(struct index *index, uint32_t id)
+{
+    struct index_object old;
+    enum err rc;
+
+    assert(index->next != NULL);
+    rc = index_get(index, id, index->scratch, &old);
+    if (rc == ERR_OK) {
+        rc = remove_old(index, &old);
+    }
+    arena_reset(index->scratch);
+    return rc;
+}
+
+enum err index_remove_found(struct index *index, const struct index_object *old)
+{
+    enum err rc;
+
+    assert(index->next != NULL);
+    rc = remove_old(index, old);
+    arena_reset(index->scratch);
+    return rc;
 }
 
 uint32_t index_next_id(const struct index *index)

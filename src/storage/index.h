@@ -25,10 +25,13 @@ void index_begin(struct index *index);
 void index_publish(struct index *index, index_position position);
 void index_rollback(struct index *index);
 
-/** An object as the next version (own changes included) has it. */
+/** An object as the next version (own changes included) has it, all of it in the arena. */
 struct index_object {
     struct object_info info;
-    struct str text; /**< In the arena. */
+    uint64_t ref; /**< Of its text: the index's own. */
+    struct str text;
+    struct rpsl_object parsed; /**< The text's attributes. */
+    struct rpsl_key key;
 };
 /** Find by primary key in the next version. @return ERR_OK, ERR_NOT_FOUND, ERR_LIMIT, ERR_CORRUPT.
  */
@@ -41,6 +44,12 @@ enum err index_get(struct index *index, uint32_t id, struct arena *arena,
 enum err index_put(struct index *index, uint32_t id, uint32_t sequence, uint32_t timestamp,
                    const struct rpsl_object *object, const struct rpsl_key *key) MUST_CHECK;
 enum err index_remove(struct index *index, uint32_t id) MUST_CHECK;
+/** The same for an object that was found: it is not read again. `old` as index_find() or
+ * index_get() filled it, no change of that object since. */
+enum err index_replace(struct index *index, const struct index_object *old, uint32_t sequence,
+                       uint32_t timestamp, const struct rpsl_object *object,
+                       const struct rpsl_key *key) MUST_CHECK;
+enum err index_remove_found(struct index *index, const struct index_object *old) MUST_CHECK;
 /** One more than the highest object id ever seen (deleted ones included); raised by put and
  * index_reserve_id(). */
 uint32_t index_next_id(const struct index *index);

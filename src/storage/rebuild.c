@@ -322,14 +322,17 @@ static enum err replay_row(struct replay *replay, const struct str *row)
     index_reserve_id(index, id); /* Taken, whatever the row holds. */
     if (sequence == 0) {
         replay->removed += was_there;
-        return was_there ? index_remove(index, id) : ERR_OK;
+        return was_there ? index_remove_found(index, &before) : ERR_OK;
     }
     rc = object_parse(row[3], replay->arena, &object, &key);
     if (rc != ERR_OK) {
         return rc == ERR_SYNTAX ? ERR_OK : rc;
     }
     replay->created += !was_there;
-    return index_put(index, id, sequence, (uint32_t)sql_to_number(row[2]), &object, &key);
+    return was_there
+               ? index_replace(index, &before, sequence, (uint32_t)sql_to_number(row[2]), &object,
+                               &key)
+               : index_put(index, id, sequence, (uint32_t)sql_to_number(row[2]), &object, &key);
 }
 
 /** The ids named by serials in (from, to], at most REPLAY_IDS, above `after`. */

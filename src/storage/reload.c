@@ -435,17 +435,12 @@ static enum err retire(struct load *load, uint32_t id, struct index_object *old,
                        struct why *why)
 {
     struct reload *reload = load->reload;
-    struct rpsl_object object;
-    struct rpsl_key key;
     enum err rc = index_get(load->source->index, id, reload->arena, old);
 
-    if (rc == ERR_OK) {
-        rc = object_parse(old->text, reload->arena, &object, &key);
-    }
     if (rc != ERR_OK) {
         return rc;
     }
-    *pkey = rows_pkey(key.text, reload->arena);
+    *pkey = rows_pkey(old->key.text, reload->arena);
     if (pkey->at == NULL) {
         return ERR_LIMIT;
     }
@@ -527,7 +522,8 @@ static enum err apply_change(struct load *load, const struct change *change, str
     reload->bytes += text.len;
     reload->serial_id = id;
     reload->serial_sequence = sequence;
-    return index_put(source->index, id, sequence, now, &object, &key);
+    return change->id != 0 ? index_replace(source->index, &old, sequence, now, &object, &key)
+                           : index_put(source->index, id, sequence, now, &object, &key);
 }
 
 static enum err apply_changes(struct load *load, struct why *why)
@@ -566,7 +562,7 @@ static enum err apply_removals(struct load *load, struct why *why)
             continue;
         }
         if (rc == ERR_OK) {
-            rc = index_remove(load->source->index, id);
+            rc = index_remove_found(load->source->index, &old);
         }
         if (rc == ERR_OK) {
             SQL_ARRAY_ADD(&reload->last_update, {.text = STR("")},

@@ -50,23 +50,37 @@ bool snapshot_object(const struct snapshot *snap, uint32_t id, struct object_inf
     return true;
 }
 
-enum err snapshot_read(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
-                       struct arena *arena, struct object_info *info, struct str *out)
+static enum err read_text(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
+                          struct arena *arena, struct object_info *info, text_ref *ref,
+                          struct str *out)
 {
     const uint8_t *record = snapshot_object_record(snap, id);
-    text_ref text;
 
     if (record == NULL) {
         return ERR_NOT_FOUND;
     }
-    object_record_get(record, info, &text);
-    return text_reader_get(reader, &snap->index->texts, text, arena, out);
+    object_record_get(record, info, ref);
+    return text_reader_get(reader, &snap->index->texts, *ref, arena, out);
+}
+
+enum err snapshot_read_object(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
+                              struct arena *arena, struct index_object *out)
+{
+    enum err rc = read_text(reader, snap, id, arena, &out->info, &out->ref, &out->text);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = object_parse(out->text, arena, &out->parsed, &out->key);
+    return rc == ERR_OK || rc == ERR_LIMIT ? rc : ERR_CORRUPT;
 }
 
 enum err snapshot_load(struct reader *reader, const struct snapshot *snap, uint32_t id,
                        struct arena *arena, struct object_info *info, struct str *out)
 {
-    return snapshot_read(reader_texts(reader), snap, id, arena, info, out);
+    text_ref ref;
+
+    return read_text(reader_texts(reader), snap, id, arena, info, &ref, out);
 }
 
 enum err snapshot_text(struct reader *reader, const struct snapshot *snap, uint32_t id,
@@ -94,30 +108,22 @@ enum err id_list_add(struct id_list *list, struct arena *arena, uint32_t id)
     return ERR_OK;
 }
 
-/** Whether an object is of this class and has this key. @return ERR_OK, ERR_NOT_FOUND when not, or
- * a failure. */
-static enum err verify_key(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
-                           enum rpsl_class class, struct str canonical, struct arena *arena)
+/** Read an object unless it is of another class or has another key; then ERR_NOT_FOUND. */
+static enum err read_if_key(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
+                            enum rpsl_class class, struct str canonical, struct arena *arena,
+                            struct index_object *out)
 {
-    struct object_info info;
-    struct rpsl_object object;
-    struct rpsl_key key;
-    struct str text;
-    enum err rc;
+    enum err rc = snapshot_read_object(reader, snap, id, arena, out);
 
-    rc = snapshot_read(reader, snap, id, arena, &info, &text);
-    if (rc == ERR_OK && info.class == class) {
-        rc = object_parse(text, arena, &object, &key);
-    }
-    if (rc == ERR_OK && (info.class != class || !str_eq(key.canonical, canonical))) {
+    if (rc == ERR_OK && (out->info.class != class || !str_eq(out->key.canonical, canonical))) {
         rc = ERR_NOT_FOUND;
     }
     return rc;
 }
 
-enum err snapshot_find_key(struct text_reader *reader, const struct snapshot *snap,
-                           enum rpsl_class class, struct str canonical, struct arena *arena,
-                           uint32_t *id_out)
+enum err snapshot_find_object(struct text_reader *reader, const struct snapshot *snap,
+                              enum rpsl_class class, struct str canonical, struct arena *arena,
+                              struct index_object *out)
 {
     struct tree_cursor cursor;
     uint8_t start[RECORD_BYTES_MAX];
@@ -128,14 +134,13 @@ enum err snapshot_find_key(struct text_reader *reader, const struct snapshot *sn
     for (; record != NULL && memcmp(record, start, KEY_HASH_BYTES) == 0;
          record = tree_next(&cursor)) {
         struct arena_mark mark = arena_mark(arena);
-        uint32_t id = record_id(TREE_KEYS, record);
-        enum err rc = verify_key(reader, snap, id, class, canonical, arena);
+        enum err rc =
+            read_if_key(reader, snap, record_id(TREE_KEYS, record), class, canonical, arena, out);
 
-        arena_rewind(arena, mark);
         if (rc != ERR_NOT_FOUND) {
-            *id_out = id;
             return rc;
         }
+        arena_rewind(arena, mark);
     }
     return ERR_NOT_FOUND;
 }
@@ -143,11 +148,12 @@ enum err snapshot_find_key(struct text_reader *reader, const struct snapshot *sn
 enum err snapshot_by_key(struct reader *reader, const struct snapshot *snap, enum rpsl_class class,
                          struct str canonical, struct arena *arena, uint32_t *id_out)
 {
-    enum err rc = snapshot_find_key(reader_texts(reader), snap, class, canonical, arena, id_out);
+    struct arena_mark mark = arena_mark(arena);
+    struct index_object found;
+    enum err rc = snapshot_find_object(reader_texts(reader), snap, class, canonical, arena, &found);
 
-    if (rc != ERR_OK) {
-        *id_out = 0;
-    }
+    arena_rewind(arena, mark);
+    *id_out = rc == ERR_OK ? found.info.id : 0;
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 

@@ -540,6 +540,58 @@ void sql_array_add(struct sql_array *array, const union sql_value *row)
     array->rows++;
 }
 
+struct sort_key {
+    int64_t number;
+    size_t row;
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct sort_key *x = a, *y = b;
+
+    return x->number != y->number ? (x->number > y->number) - (x->number < y->number)
+                                  : (x->row > y->row) - (x->row < y->row);
+}
+
+/** Put the items of a column into the order of the keys. */
+static void permute(void *items, size_t size, const struct sort_key *keys, size_t count,
+                    void *scratch)
+{
+    for (size_t i = 0; i < count; i++) {
+        memcpy((char *)scratch + i * size, (char *)items + keys[i].row * size, size);
+    }
+    memcpy(items, scratch, count * size);
+}
+
+void sql_array_sort(struct sql_array *array, size_t column)
+{
+    struct sort_key *keys;
+    void *scratch;
+
+    assert(array->types[column] == 'n');
+    if (array->rows < 2) {
+        return;
+    }
+    keys = grow(NULL, array->rows, sizeof(*keys));
+    scratch = grow(NULL, array->rows, sizeof(int64_t));
+    for (size_t i = 0; i < array->rows; i++) {
+        keys[i] = (struct sort_key){array->columns[column].numbers[i], i};
+    }
+    qsort(keys, array->rows, sizeof(*keys), compare_keys);
+    for (size_t i = 0; array->types[i] != '\0'; i++) {
+        struct sql_column *sorted = &array->columns[i];
+
+        if (array->types[i] == 'n') {
+            permute(sorted->numbers, sizeof(*sorted->numbers), keys, array->rows, scratch);
+        } else {
+            permute(sorted->texts, sizeof(*sorted->texts), keys, array->rows, scratch);
+            permute(sorted->lengths, sizeof(*sorted->lengths), keys, array->rows, scratch);
+        }
+    }
+    free(keys);
+    free(scratch);
+}
+
 /**
  * How many rows from `first` on go into one packet.
  * @param bytes_per_byte  2 where escaping may double what is sent.

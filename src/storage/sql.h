@@ -95,6 +95,8 @@ void sql_array_init(struct sql_array *array, const char *types);
 void sql_array_fini(struct sql_array *array);
 void sql_array_clear(struct sql_array *array); /* Memory is kept. */
 void sql_array_add(struct sql_array *array, const union sql_value *row);
+/** Sort the rows by a column of numbers; equal ones stay in order. */
+void sql_array_sort(struct sql_array *array, size_t column);
 /** sql_array_add(array, {.number = 1}, {.text = STR("x")}) */
 #define SQL_ARRAY_ADD(array, ...) sql_array_add((array), (const union sql_value[]){__VA_ARGS__})
 

@@ -12,7 +12,10 @@
 #include "base/log.h"
 #include "src/storage/schema_sql.h" /* schema_sql[]: etc/schema.sql, made by the build */
 
-enum { MEGABYTE = 1 << 20 };
+enum {
+    MEGABYTE = 1 << 20,
+    REDO_LOG_SHARE = 8, /* Of the buffer pool; below that the redo log makes the server flush. */
+};
 
 /** Per-attribute tables of the reference server; one with a row in it says that the reference wrote
  * this database. */
@@ -101,7 +104,7 @@ static enum err test_loading(struct source *source, struct why *why)
 
 /* --- the server --- */
 struct server {
-    int64_t packet, flush, pool, is_read_only, log_bin;
+    int64_t packet, flush, pool, redo_log, is_read_only, log_bin;
     char binlog_format[32], version[100], datadir[300];
 };
 
@@ -130,7 +133,13 @@ static enum err read_server(struct source *source, struct server *out, struct wh
     copy_field(out->version, sizeof(out->version), row[6]);
     copy_field(out->datadir, sizeof(out->datadir), row[7]);
     sql_end_rows(source->sql);
-    return ERR_OK;
+    out->redo_log = 0; /* Not every server has the variable. */
+    rc = sql_select(source->sql, why, "SHOW GLOBAL VARIABLES LIKE 'innodb_log_file_size'");
+    if (rc == ERR_OK && (rc = sql_next(source->sql, &row, why)) == ERR_OK) {
+        out->redo_log = sql_to_number(row[1]);
+        sql_end_rows(source->sql);
+    }
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
 /** @return Free bytes at a path, or UINT64_MAX when that cannot be told. */
@@ -192,8 +201,8 @@ static void describe_server(struct source *source, const struct server *server)
     log_info(LOG_STORAGE,
              "database server %s max_allowed_packet=%" PRId64
              " innodb_flush_log_at_trx_commit=%" PRId64 " innodb_buffer_pool_size=%" PRId64
-             " bulk=%s",
-             server->version, server->packet, server->flush, server->pool,
+             " innodb_log_file_size=%" PRId64 " bulk=%s",
+             server->version, server->packet, server->flush, server->pool, server->redo_log,
              sql_has_bulk(source->sql) ? "yes" : "no");
     describe_packet(source, server->packet);
     if (server->flush != 1 && server->flush != 3) {
@@ -207,6 +216,13 @@ static void describe_server(struct source *source, const struct server *server)
                  " MB: updates of a large source will wait for the "
                  "disk: SET GLOBAL innodb_buffer_pool_size = 2147483648",
                  server->pool / MEGABYTE);
+    }
+    if (server->redo_log > 0 && server->redo_log < server->pool / REDO_LOG_SHARE) {
+        log_warn(LOG_STORAGE,
+                 "innodb_log_file_size = %" PRId64 " MB: a backlog of updates will write the same "
+                 "pages again and again: SET GLOBAL innodb_log_file_size = %" PRId64
+                 ", and in the server's configuration",
+                 server->redo_log / MEGABYTE, server->pool / REDO_LOG_SHARE * 2);
     }
     if (is_local(source)) {
         warn_low_disk("the database", server->datadir);

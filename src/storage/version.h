@@ -68,11 +68,12 @@ uint64_t index_garbage_bytes(const struct index *index);
 
 /* The reading functions of snapshot.h, for whoever has a text reader. */
 const uint8_t *snapshot_object_record(const struct snapshot *snap, uint32_t id);
-enum err snapshot_read(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
-                       struct arena *arena, struct object_info *info, struct str *out) MUST_CHECK;
-enum err snapshot_find_key(struct text_reader *reader, const struct snapshot *snap,
-                           enum rpsl_class class, struct str canonical, struct arena *arena,
-                           uint32_t *id_out) MUST_CHECK;
+/** Read and parse an object. @return ERR_CORRUPT also where it does not parse: it did when put. */
+enum err snapshot_read_object(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
+                              struct arena *arena, struct index_object *out) MUST_CHECK;
+enum err snapshot_find_object(struct text_reader *reader, const struct snapshot *snap,
+                              enum rpsl_class class, struct str canonical, struct arena *arena,
+                              struct index_object *out) MUST_CHECK;
 struct text_reader *reader_texts(struct reader *reader);
 struct arena *reader_scratch(struct reader *reader); /* Empty between two calls. */
 

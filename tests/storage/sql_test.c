@@ -148,6 +148,26 @@ Test(sql, arrays_do_the_same_without_bulk)
     sql_close(sql);
 }
 
+Test(sql, sorted_arrays_keep_rows_whole_and_equal_ones_in_order)
+{
+    static const int64_t numbers[] = {5, 3, 5, -1, 3};
+    static const char *const texts[] = {"a", "bb", "ccc", "dddd", "eeeee"};
+    static const size_t expected[] = {3, 1, 4, 0, 2};
+    struct sql_array rows;
+
+    sql_array_init(&rows, "bn");
+    for (size_t i = 0; i < 5; i++) {
+        SQL_ARRAY_ADD(&rows, {.text = str_from(texts[i])}, {.number = numbers[i]});
+    }
+    sql_array_sort(&rows, 1);
+    for (size_t i = 0; i < 5; i++) {
+        cr_expect_eq(rows.columns[1].numbers[i], numbers[expected[i]], "row %zu", i);
+        cr_expect_str_eq(rows.columns[0].texts[i], texts[expected[i]], "row %zu", i);
+        cr_expect_eq(rows.columns[0].lengths[i], strlen(texts[expected[i]]), "row %zu", i);
+    }
+    sql_array_fini(&rows);
+}
+
 Test(sql, arrays_survive_a_row_as_large_as_the_packet_allows)
 {
     struct sql *sql = connect_with_table();
