@@ -754,7 +754,7 @@ static enum err step_start(struct answer *answer, struct buf *out)
         message_print(out, MSG_USELESS_IP_FLAG, NULL);
     }
     if (info_is_asked(query)) {
-        info_print(settings_of(answer), query, out);
+        info_print(settings_of(answer), query, answer->arena, out);
         return ERR_OK;
     }
     if (!is_admitted(answer, out)) {

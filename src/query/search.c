@@ -144,9 +144,13 @@ static enum err find_by_key(struct search *search, struct id_list *out)
 
 static enum err find_as_block(struct search *search, struct id_list *out)
 {
-    enum err rc = snapshot_by_range(search->view.snap, RANGE_AS_BLOCK, &search->key->as_range,
-                                    RANGE_ALL_LESS, search->arena, out);
+    const struct ip_range *wanted = &search->key->as_range;
+    enum err rc = ERR_OK;
 
+    if (wanted->end <= UINT32_MAX) {
+        rc = snapshot_by_range(search->view.snap, RANGE_AS_BLOCK, wanted, RANGE_ALL_LESS,
+                               search->arena, out);
+    }
     out->count = out->count > 1 ? 1 : out->count;
     return rc;
 }

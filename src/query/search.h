@@ -15,7 +15,7 @@
 struct wanted_value {
     unsigned attr; /**< enum rpsl_attr_id or INDEX_NAME_WORD. */
     struct str folded;
-    bool is_like; /**< The value starts with `folded`, in which % and _ are wildcards. */
+    bool is_like; /**< `folded` is a pattern: % and _ are wildcards, \ takes their meaning. */
 };
 
 struct search {

@@ -8,14 +8,14 @@
 #define CONTACTS (CLASS_BIT(CLASS_PERSON) | CLASS_BIT(CLASS_ROLE))
 #define SETS     (CLASS_BIT(CLASS_AS_SET) | CLASS_BIT(CLASS_ROUTE_SET) | CLASS_BIT(CLASS_RTR_SET))
 
-/* What each reference attribute refers to. */
+/* What each reference attribute refers to. A key in auth: is found by its value, whether there is
+ * such a key-cert or not. */
 static const struct {
     enum rpsl_attr_id attr;
     uint32_t classes;
 } targets[] = {
-    {ATTR_ABUSE_C,        CLASS_BIT(CLASS_ROLE)        },
+    {ATTR_ABUSE_C,        CONTACTS                     },
     {ATTR_ADMIN_C,        CONTACTS                     },
-    {ATTR_AUTH,           CLASS_BIT(CLASS_KEY_CERT)    },
     {ATTR_AUTHOR,         CONTACTS                     },
     {ATTR_FORM,           CLASS_BIT(CLASS_POETIC_FORM) },
     {ATTR_MBRS_BY_REF,    CLASS_BIT(CLASS_MNTNER)      },
@@ -134,13 +134,17 @@ static enum err find_by_nserver(struct search *search, struct id_list *out)
     size_t wild = 0;
     enum err rc;
 
-    if (pattern.len > 0 && pattern.at[pattern.len - 1] == '.') {
+    if (pattern.len > 1 && pattern.at[pattern.len - 1] == '.') {
         pattern.len--;
     }
-    while (wild < pattern.len && pattern.at[wild] != '%' && pattern.at[wild] != '_') {
+    while (wild < pattern.len && str_find(STR("%_\\"), pattern.at[wild], 0) == 3) {
         wild++;
     }
     fixed = str_sub(pattern, 0, wild);
+    pattern = arena_printf(search->arena, "%.*s%%", STR_ARG(pattern));
+    if (pattern.at == NULL) {
+        return ERR_LIMIT;
+    }
     if ((rc = search_want(search, ATTR_NSERVER, pattern, true)) != ERR_OK) {
         return rc;
     }
@@ -156,8 +160,9 @@ static enum err find_inverse(struct search *search, enum rpsl_attr_id attr, stru
     if (attr == ATTR_NSERVER) {
         return find_by_nserver(search, out);
     }
-    if (attr == ATTR_IFADDR) { /* The first word: of `a - a` the address. */
-        value = str_sub(value, 0, str_find(value, ' ', 0));
+    if (attr == ATTR_IFADDR && /* The first word: of `a - a` the address. */
+        ((rc = rpsl_interface_address(value, search->arena, &value)) != ERR_OK)) {
+        return rc == ERR_NOT_FOUND ? ERR_OK : rc;
     }
     if (attr == ATTR_ORIGIN && (search->key->tests & KEY_IS(AUT_NUM)) == 0) {
         return ERR_OK;

@@ -270,6 +270,56 @@ Test(answer, nserver_is_a_prefix_with_wildcards)
     expect("-rBG -i nserver ns1.ex", domain);
     expect("-rBG -i nserver NS_.%net.", domain);
     expect("-rBG -i nserver s1.example", E101("RIPE"));
+    expect("-rBG -i nserver ns1\\.example", domain);
+    expect("-rBG -i nserver %net", domain);
+    expect("-rBG -i nserver ns\\_", E101("RIPE"));
+    expect("-rBG -i nserver ns1.example.net\\", E101("RIPE"));
+    expect("-rBG -i nserver .", E101("RIPE"));
+}
+
+/* References are found by what they refer to, whatever that is; values as they are. */
+Test(answer, what_a_reference_refers_to_may_be_of_another_class)
+{
+    fixture_apply(index_main,
+                  STR("ADD 1\n\norganisation: ORG-A1-RIPE\nabuse-c: AB1-RIPE\nsource: RIPE\n\n"
+                      "ADD 2\n\nmntner: K-MNT\nauth: PGPKEY-00000001\nsource: RIPE\n\n"));
+    reader_refresh(tools.reader);
+    expect("-rBG -i abuse-c ab1-ripe",
+           "organisation:   ORG-A1-RIPE\nabuse-c:        AB1-RIPE\nsource:         RIPE\n\n");
+    expect("-rBG -i auth pgpkey-00000001",
+           "mntner:         K-MNT\nauth:           PGPKEY-00000001\nsource:         RIPE\n\n");
+}
+
+Test(answer, interface_addresses_are_found_in_every_form)
+{
+    static const char router[] = "inet-rtr:       r.example\nifaddr:         192.0.2.1 masklen 30\n"
+                                 "source:         RIPE\n\n";
+
+    fixture_apply(index_main, STR("ADD 1\n\ninet-rtr: r.example\n"
+                                  "ifaddr: 192.0.2.1 masklen 30\nsource: RIPE\n\n"));
+    reader_refresh(tools.reader);
+    expect("-rBG -i ifaddr 192.0.2.1", router);
+    expect("-rBG -i ifaddr 192.0.2.1/32", router);
+    expect("-rBG -i ifaddr 192.0.2.1 - 192.0.2.9", router); /* The first word alone. */
+    expect("-rBG -i ifaddr 192.0.2.1/32 masklen 30", router);
+    expect("-rBG -i ifaddr 192.0.2.2", E101("RIPE"));
+    expect("-rBG -i ifaddr 2001:db8::1", E101("RIPE"));
+    expect("-rBG -i ifaddr r.example", E101("RIPE"));
+}
+
+Test(answer, no_block_holds_what_is_no_as_number)
+{
+    cr_expect(strstr(ask("-r -T as-block AS100"), "as-block:       AS1 - AS100\n"));
+    expect("-rB -T as-block AS4294967297 - AS4294967300", E101("RIPE")); /* 1 and 4, cut short. */
+}
+
+/* What is wrong with the argument is told behind the warning: it is found out later. */
+Test(answer, a_warning_comes_before_a_repetition)
+{
+    expect("-x -t a -t b X", "%WARNING:902: useless IP flag passed\n%\n"
+                             "% An IP flag (-l, -L, -m, -M, -x, -d or -b) used without an IP key."
+                             "\n\n%ERROR:110: multiple use of flag\n%\n"
+                             "% The flag \"-t\" cannot be used multiple times.\n\n");
 }
 
 Test(answer, no_grouping_prints_contacts_once_at_the_end)
