@@ -675,3 +675,123 @@ Test(answer, a_list_of_no_sources_is_none)
     ask("-s , nosuch");
     cr_expect_not_null(strstr(printed.at, "% No entries found in source RIPE"), "%s", printed.at);
 }
+
+/* --- long answers --- */
+
+#define MANY         600
+#define RECORDS_MAX  300 /* What a step may add to a list. */
+#define TEXTS_A_STEP 4
+
+/* Many objects that one key finds, and one that refers to many. */
+static void fill(void)
+{
+    struct buf text = {0};
+
+    for (int i = 0; i < MANY; i++) {
+        buf_printf(&text,
+                   "ADD 1\n\nroute: 10.9.0.0/16\norigin: AS%d\nmnt-by: ONE-MNT\nsource: RIPE\n\n",
+                   i);
+        buf_printf(&text,
+                   "ADD 2\n\ninetnum: 10.2.%d.%d\nnetname: MANY\nmnt-by: ONE-MNT\n"
+                   "source: RIPE\n\n",
+                   i / 256, i % 256);
+        buf_printf(&text, "ADD 3\n\nperson: Many Name\nnic-hdl: N%d-RIPE\nsource: RIPE\n\n", i);
+        buf_printf(&text, "ADD 4\n\nperson: Many Other\nnic-hdl: M%d-RIPE\nsource: RIPE\n\n", i);
+    }
+    buf_add_str(&text, STR("ADD 5\n\nmntner: BIG-MNT\nsource: RIPE\n"));
+    for (int i = 0; i < MANY; i++) {
+        buf_printf(&text, "admin-c: N%d-RIPE\n", i);
+    }
+    buf_add_char(&text, '\n');
+    fixture_apply(index_main, buf_str(&text));
+    buf_free(&text);
+    reader_refresh(tools.reader);
+}
+
+/* @return The steps of an answer; none of them does much. */
+static unsigned count_steps(const char *line, unsigned objects)
+{
+    struct answer answer;
+    unsigned steps = 0;
+    uint64_t printed_before = 0;
+    size_t ids_before = 0;
+
+    buf_clear(&printed);
+    arena_reset(arena);
+    cr_assert_eq(answer_read(&answer, &tools, str_from(line), &client, arena), ERR_OK);
+    while (answer_step(&answer, &printed) != ANSWER_DONE) {
+        steps++;
+        cr_assert_leq(answer.object_count, printed_before + 1, "line: %s", line);
+        cr_assert(answer.ids.count <= ids_before + RECORDS_MAX, "line: %s", line);
+        printed_before = answer.object_count;
+        ids_before = answer.ids.count;
+    }
+    answer_end(&answer);
+    cr_expect_eq(answer.object_count, objects, "line: %s: %zu", line, (size_t)answer.object_count);
+    return steps;
+}
+
+Test(answer, no_step_of_a_long_answer_takes_long)
+{
+    arena_free(arena);
+    arena = arena_new(1 << 24);
+    fill();
+    /* A step for each object, and steps for whatever texts are read before. */
+    cr_expect_geq(count_steps("-rB -T route 10.9.0.0/16", MANY), MANY + MANY / TEXTS_A_STEP);
+    cr_expect_geq(count_steps("-rB -T inetnum MANY", MANY), MANY + MANY / TEXTS_A_STEP);
+    cr_expect_geq(count_steps("-rB -T inetnum -M 10.2.0.0/16", MANY), MANY + MANY / 256);
+    cr_expect_geq(count_steps("-rB -T inetnum -m 10.2.0.0/16", MANY), MANY + MANY / 256);
+    cr_expect_geq(count_steps("-rB -T person many NAME", MANY), MANY + 3 * MANY / 256);
+    cr_expect_geq(count_steps("-rB -T route -i mnt-by ONE-MNT", MANY + 1), MANY + 2 * MANY / 64);
+    cr_expect_geq(count_steps("-B BIG-MNT", MANY + 1), MANY + MANY / TEXTS_A_STEP);
+    cr_expect_geq(count_steps("-GB BIG-MNT", MANY + 1), MANY + MANY / TEXTS_A_STEP);
+}
+
+Test(answer, a_long_answer_is_in_order)
+{
+    const char *at;
+
+    arena_free(arena);
+    arena = arena_new(1 << 24);
+    fill();
+    at = ask("-rBG -T route 10.9.0.0/16");
+    cr_expect(strstr(at, "origin:         AS0\n") < strstr(at, "origin:         AS1\n"));
+    cr_expect(strstr(at, "origin:         AS199\n") < strstr(at, "origin:         AS2\n"));
+    at = ask("-rBG -T inetnum MANY");
+    cr_expect(strstr(at, " 10.2.0.9\n") < strstr(at, " 10.2.0.10\n"));
+    cr_expect(strstr(at, " 10.2.0.255\n") < strstr(at, " 10.2.1.0\n"));
+    at = ask("-B BIG-MNT");
+    cr_expect(strstr(at, "\nnic-hdl:        N100-RIPE\n") <
+              strstr(at, "\nnic-hdl:        N11-RIPE\n"));
+    at = ask("-rB -T person Name");
+    cr_expect(strstr(at, "\nnic-hdl:        N100-RIPE\n") <
+              strstr(at, "\nnic-hdl:        N11-RIPE\n"));
+    cr_expect_null(strstr(at, "nic-hdl:        M"));
+}
+
+/* It is given up in whatever step it is. */
+Test(answer, a_long_answer_may_end_at_any_step)
+{
+    static const char *const lines[] = {"-rB -T route 10.9.0.0/16", "-rB -T inetnum MANY",
+                                        "-rB -T person many NAME", "-GB BIG-MNT"};
+
+    arena_free(arena);
+    arena = arena_new(1 << 24);
+    fill();
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        unsigned all = count_steps(lines[i], i == 3 ? MANY + 1 : MANY);
+
+        for (unsigned steps = 0; steps < all; steps += 1 + all / 60) {
+            struct answer answer;
+
+            arena_reset(arena);
+            cr_assert_eq(answer_read(&answer, &tools, str_from(lines[i]), &client, arena), ERR_OK);
+            for (unsigned step = 0; step < steps; step++) {
+                cr_assert_neq(answer_step(&answer, &printed), ANSWER_DONE);
+                answer_hold(&answer);
+                reader_refresh(tools.reader);
+            }
+            answer_end(&answer);
+        }
+    }
+}

@@ -356,3 +356,35 @@ Test(storage_ranges, both_of_two_crossing_ranges_are_found)
     assert_ids("10.0.0.6 - 10.0.0.7", RANGE_ONE_LESS, "1 ");
     assert_ids("10.0.0.50", RANGE_EXACT_OR_LESS, "2 ");
 }
+
+/* Step by step, and no step adds much. */
+Test(storage_ranges, a_long_walk_goes_in_steps)
+{
+    const struct ip_range everything = {.begin = 0, .end = UINT32_MAX};
+
+    index_begin(made);
+    for (uint32_t id = 1; id <= 3000; id++) {
+        char range[40];
+
+        snprintf(range, sizeof(range), "10.0.%u.%u", id / 256, id % 256);
+        put(id, "inetnum", range);
+        held_count = 0;
+    }
+    publish();
+    for (int mode = RANGE_ONE_MORE; mode <= RANGE_ALL_MORE; mode++) {
+        struct id_list list = {0};
+        struct id_walk *walk;
+        bool is_done = false;
+        unsigned steps = 0;
+
+        cr_assert_eq(snapshot_range_walk(reader_snapshot(reader, made), RANGE_INETNUM, &everything,
+                                         (enum range_mode)mode, arena, &list, &walk),
+                     ERR_OK);
+        for (size_t before = 0; !is_done; before = list.count, steps++) {
+            cr_assert_eq(id_walk_step(walk, &is_done), ERR_OK);
+            cr_assert_leq(list.count, before + 256);
+        }
+        cr_expect_eq(list.count, 3000);
+        cr_expect_geq(steps, 3000 / 256);
+    }
+}
