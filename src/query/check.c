@@ -209,7 +209,7 @@ static void check_charset(struct query *query, struct arena *arena, struct verdi
     } else if (!is_charset_name(name)) {
         complain(query, MSG_INTERNAL_ERROR);
         out->must_close = true;
-    } else if (charset_by_name(name, &out->charset) != ERR_OK) {
+    } else if (charset_for_output(name, &out->charset) != ERR_OK) {
         query_complain(query, MSG_BAD_CHARSET, name, (struct str){0});
     }
 }

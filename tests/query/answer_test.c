@@ -217,6 +217,11 @@ Test(answer, charset_applies_to_objects)
     cr_expect(strstr(ask("-r -Z utf-8 ONE-MNT"), "\ndescr:          Stra\xC3\x9F"
                                                  "e \xE2\x82\xAC\n"));
     cr_expect(strstr(ask("-r -Z us-ascii ONE-MNT"), "\ndescr:          Stra?e ?\n"));
+    cr_expect(strstr(ask("-r -Z Windows-1252 ONE-MNT"), "\ndescr:          Stra\xDF"
+                                                        "e \x80\n"));
+    cr_expect(strstr(ask("-FZ cp437 ONE-MNT"), "\n*de: Stra\xE1"
+                                               "e ?\n"));
+    expect("-r -Z utf-16 ONE-MNT", "% Invalid character set utf-16\n\n");
 }
 
 Test(answer, lays_out_what_is_stored_otherwise)
