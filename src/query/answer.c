@@ -2,8 +2,8 @@
  * The stages of an answer. Each step looks at the stage, does a bounded piece of work and says what
  * comes next:
  *
- *   START -> SOURCE -> CLASS -> [SORT*] -> OBJECT* -> CLASS ... -> [RELATED*] -> SOURCE ... -> END
- *            SOURCE -> VERSIONS -> SOURCE ...
+ *   START -> SOURCE -> CLASS -> FIND* -> [SORT*] -> OBJECT* -> CLASS ... -> [RELATED*] -> SOURCE
+ * ... OBJECT -> FOLLOW* -> [SORT*] -> COMPANION* -> OBJECT; -> END SOURCE -> VERSIONS -> SOURCE ...
  *
  * Lists of ids live in the answer's arena and are dropped with their source; texts live in the
  * thread's scratch arena and are dropped with their step.
@@ -16,32 +16,23 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "query/answer_object.h"
 #include "query/info.h"
 #include "query/line.h"
-#include "query/syntax.h"
 
 enum {
     STAGE_START,
     STAGE_SOURCE,
     STAGE_CLASS,
+    STAGE_FIND,
     STAGE_SORT,
     STAGE_OBJECT,
+    STAGE_FOLLOW,
+    STAGE_COMPANION,
     STAGE_RELATED,
     STAGE_VERSIONS,
     STAGE_END,
 };
-
-#define BRIEF_FLAGS (QF(PRIMARY_KEYS) | QF(ABUSE_CONTACT))
-
-static const struct settings *settings_of(const struct answer *answer)
-{
-    return answer->tools->settings;
-}
-
-static const struct answer_part *current_part(const struct answer *answer)
-{
-    return &answer->parts[answer->part - 1];
-}
 
 /* Access control's end of an answer. */
 static void refuse(struct answer *answer, enum message message, const struct ip_range *address,
@@ -59,7 +50,7 @@ static void refuse(struct answer *answer, enum message message, const struct ip_
 /* The key `help` with options switches filtering off, an accident of the reference. */
 static bool filters_email(const struct answer *answer)
 {
-    return current_part(answer)->source->is_main &&
+    return answer_part(answer)->source->is_main &&
            !query_has(&answer->query, QF(NO_FILTERING) | BRIEF_FLAGS) &&
            !str_eq_nocase(answer->query.key, STR("help"));
 }
@@ -79,7 +70,7 @@ static void fail(struct answer *answer, enum err rc, struct buf *out)
         message_print(out, MSG_INTERNAL_ERROR, NULL);
         answer->failure = err_text(rc);
         log_error(LOG_QUERY, "source %s: %s while answering %s",
-                  answer->part > 0 ? current_part(answer)->source->name : "none", err_text(rc),
+                  answer->part > 0 ? answer_part(answer)->source->name : "none", err_text(rc),
                   log_quote(answer->query.text).text);
     }
     answer->hides_no_entries = true;
@@ -130,7 +121,7 @@ enum err answer_read(struct answer *answer, struct answer_tools *tools, struct s
 /* @param name  In the answer's arena, or a source's own. */
 static void add_part(struct answer *answer, struct str name)
 {
-    const struct query_source *source = settings_source(settings_of(answer), name);
+    const struct query_source *source = settings_source(answer_settings(answer), name);
     struct answer_part *part = &answer->parts[answer->part_count++];
 
     *part = (struct answer_part){name, source, false};
@@ -141,7 +132,7 @@ static void add_part(struct answer *answer, struct str name)
 
 static void add_mirrors(struct answer *answer)
 {
-    const struct settings *settings = settings_of(answer);
+    const struct settings *settings = answer_settings(answer);
 
     for (size_t i = 0; i < settings->source_count; i++) {
         if (!settings->sources[i].is_main) {
@@ -161,7 +152,7 @@ static void add_configured(struct answer *answer, const struct str *names, size_
 /* Which sources are searched, in order (whois-queries 7.3). */
 static enum err choose_sources(struct answer *answer)
 {
-    const struct settings *settings = settings_of(answer);
+    const struct settings *settings = answer_settings(answer);
     const struct query *query = &answer->query;
     /* A -s that names nothing is none. */
     bool is_default = query->source_count == 0 && !query_has(query, QF(ALL_SOURCES) | QF(RESOURCE));
@@ -221,8 +212,8 @@ static bool open_source(struct answer *answer, const struct query_source *source
 /* The extra line of a source whose updates have stopped. */
 static void print_stale(struct answer *answer, struct buf *out)
 {
-    const struct settings *settings = settings_of(answer);
-    const struct query_source *source = current_part(answer)->source;
+    const struct settings *settings = answer_settings(answer);
+    const struct query_source *source = answer_part(answer)->source;
     char text[sizeof("2026-01-01T00:00:00Z")];
     int64_t since_ms = 0;
     struct tm when;
@@ -286,6 +277,7 @@ static void release_source(struct answer *answer)
     }
     answer->search.view.snap = NULL; /* The rest is set by begin_search(). */
     answer->ids = answer->related = answer->shown_related = (struct id_list){0};
+    answer->references = (struct references){0};
     answer->id = answer->related_id = 0;
 }
 
@@ -358,17 +350,14 @@ static enum err step_source(struct answer *answer, struct buf *out)
 
 /* --- objects --- */
 
-/* One list of all classes, which may be long: it is sorted in steps. */
-static enum err begin_inverse(struct answer *answer)
+/* Put a list in order of keys, step by step, then go on with a stage. */
+static enum err begin_sort(struct answer *answer, struct id_list *list, int next_stage)
 {
-    enum err rc = search_inverse(&answer->search, &answer->ids);
-
-    if (rc != ERR_OK || answer->ids.count < 2) {
-        return rc;
-    }
     answer->stage = STAGE_SORT;
-    return snapshot_sort_begin(answer->tools->reader, answer->search.view.snap, &answer->ids,
-                               answer->arena, &answer->sort);
+    answer->behind_sort = next_stage;
+    answer->sort_mark = arena_mark(answer->arena);
+    return snapshot_sort_begin(answer->tools->reader, answer->search.view.snap, list, answer->arena,
+                               &answer->sort);
 }
 
 static enum err step_sort(struct answer *answer)
@@ -376,13 +365,14 @@ static enum err step_sort(struct answer *answer)
     bool is_done;
     enum err rc = snapshot_sort_step(answer->sort, &is_done);
 
-    if (is_done) {
-        answer->stage = STAGE_OBJECT;
+    if (rc == ERR_OK && is_done) {
+        arena_rewind(answer->arena, answer->sort_mark);
+        answer->stage = answer->behind_sort;
     }
     return rc;
 }
 
-/* Fetch the ids of the next class; an inverse search has one list for all. */
+/* Search the next class; an inverse search has one list for all. */
 static enum err step_class(struct answer *answer)
 {
     enum rpsl_class class;
@@ -391,168 +381,33 @@ static enum err step_class(struct answer *answer)
     answer->id = 0;
     if (answer->candidates == 0) {
         answer->stage = answer->shown_related.count > 0 ? STAGE_RELATED : STAGE_SOURCE;
-        if (answer->shown_related.count > 1) {
-            return snapshot_sort(answer->tools->reader, answer->search.view.snap,
-                                 &answer->shown_related, answer->arena);
-        }
-        return ERR_OK;
+        return answer->shown_related.count > 1
+                   ? begin_sort(answer, &answer->shown_related, STAGE_RELATED)
+                   : ERR_OK;
     }
-    answer->stage = STAGE_OBJECT;
+    answer->stage = STAGE_FIND;
     if (query_has(&answer->query, QF(INVERSE))) {
         answer->candidates = 0;
-        return begin_inverse(answer);
+        search_inverse(&answer->search, &answer->ids);
+        return ERR_OK;
     }
     class = (enum rpsl_class)__builtin_ctz(answer->candidates);
     answer->candidates &= answer->candidates - 1;
-    return search_class(&answer->search, class, &answer->ids);
-}
-
-/* With -s on the main data only objects of the named sources are shown. */
-static enum err check_source_line(struct answer *answer, struct item *item)
-{
-    const struct query *query = &answer->query;
-    struct str source;
-    enum err rc;
-
-    if (!current_part(answer)->source->is_main || query->source_count == 0) {
-        return ERR_OK;
-    }
-    if ((rc = item_parse(&answer->search.view, item)) != ERR_OK) {
-        return rc;
-    }
-    source = item_value(&answer->search.view, item, ATTR_SOURCE);
-    for (size_t i = 0; i < query->source_count; i++) {
-        if (source.len == 0 || str_eq_nocase(source, query->sources[i])) {
-            return ERR_OK;
-        }
-    }
-    return ERR_NOT_FOUND;
-}
-
-static bool is_hidden_person(const struct answer *answer, enum rpsl_class class)
-{
-    return (class == CLASS_PERSON || class == CLASS_ROLE) &&
-           query_has(&answer->query, QF(NO_PERSONAL)) &&
-           !query_has(&answer->query, QF(SHOW_PERSONAL));
-}
-
-/* `% Information related to` and the abuse contact. */
-static enum err print_comments(struct answer *answer, struct item *item, struct buf *out)
-{
-    const struct view *view = &answer->search.view;
-    bool has_contact = item->info.class == CLASS_INETNUM || item->info.class == CLASS_INET6NUM ||
-                       item->info.class == CLASS_AUT_NUM;
-    struct str key, mailbox;
-    enum err rc = ERR_OK;
-
-    has_contact = has_contact && current_part(answer)->source->is_main;
-    if ((query_has(&answer->query, QF(NO_GROUPING) | QF(PRIMARY_KEYS)) && !has_contact) ||
-        (rc = item_key_text(view, item, &key)) != ERR_OK) {
-        return rc;
-    }
-    if (!query_has(&answer->query, QF(NO_GROUPING) | QF(PRIMARY_KEYS))) {
-        message_print(out, MSG_RELATED_TO, ARGS(key));
-    }
-    if (!has_contact) {
-        return ERR_OK;
-    }
-    rc = follow_abuse_contact(view, &settings_of(answer)->abuse, item, &mailbox);
-    if (rc == ERR_OK && mailbox.len > 0) {
-        message_print(out, MSG_ABUSE_CONTACT, ARGS(key, mailbox));
-    } else if (rc == ERR_OK) {
-        message_print(out, MSG_NO_ABUSE_CONTACT, ARGS(key));
-    }
-    return rc;
-}
-
-/* --valid-syntax and --no-valid-syntax: a comment in place of the object. */
-static enum err replace_by_syntax(struct answer *answer, struct item *item, struct buf *out,
-                                  bool *is_replaced)
-{
-    const struct query *query = &answer->query;
-    const struct view *view = &answer->search.view;
-    bool wants_valid = query_has(query, QF(VALID_SYNTAX)), is_valid;
-    struct str key;
-    enum err rc;
-
-    *is_replaced = false;
-    if (!query_has(query, QF(VALID_SYNTAX) | QF(NO_VALID_SYNTAX))) {
-        return ERR_OK;
-    }
-    if ((rc = item_parse(view, item)) != ERR_OK ||
-        (rc = item_key_text(view, item, &key)) != ERR_OK) {
-        return rc;
-    }
-    is_valid = syntax_is_valid(&item->object);
-    if (is_valid != wants_valid) {
-        message_print(out, is_valid ? MSG_VALID_SYNTAX : MSG_INVALID_SYNTAX, ARGS(key));
-        *is_replaced = true;
-    }
+    search_class(&answer->search, class, &answer->ids);
     return ERR_OK;
 }
 
-/* Persons, and roles that are not for complaints only, of the main source, when shown whole. */
-static enum err find_personal(const struct answer *answer, struct item *item, bool *is_personal)
+static enum err step_find(struct answer *answer)
 {
-    const struct query *query = &answer->query;
-    bool is_whole = !query_has(query, BRIEF_FLAGS) || query_has(query, QF(BRIEF));
-    enum err rc = ERR_OK;
+    bool is_done;
+    enum err rc = search_step(&answer->search, &is_done);
 
-    *is_personal = item->info.class == CLASS_PERSON || item->info.class == CLASS_ROLE;
-    *is_personal = *is_personal && is_whole && current_part(answer)->source->is_main;
-    if (*is_personal && item->info.class == CLASS_ROLE) {
-        rc = item_parse(&answer->search.view, item);
-        *is_personal = rc == ERR_OK && rpsl_find(&item->object, ATTR_ABUSE_MAILBOX, 0) == NULL;
-    }
-    return rc;
-}
-
-/* @return ERR_DENIED when a personal object is one too many for today. */
-static enum err count_personal(struct answer *answer, struct item *item)
-{
-    bool is_personal = false;
-    enum err rc = ERR_OK;
-
-    if (answer->is_limited) {
-        rc = find_personal(answer, item, &is_personal);
-    }
-    if (rc != ERR_OK || !is_personal) {
+    if (rc != ERR_OK || !is_done) {
         return rc;
     }
-    if (answer->personal_count == 0) {
-        answer->personal_budget = acl_budget(answer->tools->acl, &answer->accounted);
-    }
-    answer->personal_count++;
-    return answer->personal_count > answer->personal_budget ? ERR_DENIED : ERR_OK;
-}
-
-/* One object in the form that was asked for. */
-static enum err print_item(struct answer *answer, struct item *item, struct buf *out)
-{
-    const struct view *view = &answer->search.view;
-    const struct query *query = &answer->query;
-    struct str mailbox;
-    bool printed = true, is_replaced;
-    enum err rc = replace_by_syntax(answer, item, out, &is_replaced);
-
-    if (rc != ERR_OK || is_replaced || (rc = count_personal(answer, item)) != ERR_OK) {
-        return rc;
-    }
-    answer->printer.out = out;
-    if (query_has(query, QF(ABUSE_CONTACT)) && item->info.class == CLASS_IRT) {
-        rc = print_irt_mailboxes(&answer->printer, view, item, &printed);
-    } else if (query_has(query, QF(ABUSE_CONTACT))) {
-        rc = follow_abuse_contact(view, &settings_of(answer)->abuse, item, &mailbox);
-        if (rc == ERR_OK) {
-            rc = print_abuse(&answer->printer, view, item, mailbox);
-        }
-    } else if (query_has(query, QF(PRIMARY_KEYS)) && !query_has(query, QF(BRIEF))) {
-        rc = print_keys(&answer->printer, view, item);
-    } else {
-        rc = print_object(&answer->printer, view, item);
-    }
-    answer->object_count += rc == ERR_OK && printed;
-    return rc;
+    answer->stage = STAGE_OBJECT;
+    return search_is_unsorted(&answer->search) ? begin_sort(answer, &answer->ids, STAGE_OBJECT)
+                                               : ERR_OK;
 }
 
 static enum err print_by_id(struct answer *answer, uint32_t id, struct buf *out)
@@ -560,25 +415,34 @@ static enum err print_by_id(struct answer *answer, uint32_t id, struct buf *out)
     struct item item;
     enum err rc = item_load(&answer->search.view, id, &item);
 
-    if (rc != ERR_OK || is_hidden_person(answer, item.info.class)) {
+    if (rc != ERR_OK || answer_is_hidden_person(answer, item.info.class)) {
         return rc;
     }
-    return print_item(answer, &item, out);
+    return answer_print_item(answer, &item, out);
 }
 
-static enum err find_related(struct answer *answer, struct item *item, struct id_list *list)
+/* What belongs with the object that was printed. */
+static enum err begin_companions(struct answer *answer, struct item *item)
 {
     const struct query *query = &answer->query;
     const struct view *view = &answer->search.view;
+    struct references *references = &answer->references;
     enum err rc = ERR_OK;
 
+    references_clear(references, item->info.id);
     if (!query_has(query, QF(NO_REFERENCED) | QF(BRIEF) | QF(RESOURCE) | BRIEF_FLAGS)) {
-        rc = follow_references(view, item, !query_has(query, QF(NO_PERSONAL)), answer->arena, list);
+        rc = follow_references(view, item, !query_has(query, QF(NO_PERSONAL)), answer->arena,
+                               references);
     }
     if (rc == ERR_OK && query_has(query, QF(IRT) | QF(ABUSE_CONTACT)) &&
         !query_has(query, QF(PRIMARY_KEYS)) &&
         (item->info.class == CLASS_INETNUM || item->info.class == CLASS_INET6NUM)) {
-        rc = follow_irts(view, item, answer->arena, list);
+        rc = follow_irts(view, item, answer->arena, references);
+    }
+    if (rc == ERR_OK && references->count > 0) {
+        answer->related.count = 0;
+        answer->related_id = 0;
+        answer->stage = STAGE_FOLLOW;
     }
     return rc;
 }
@@ -604,80 +468,76 @@ static enum err gather_related(struct answer *answer, const struct id_list *list
 }
 
 /* The object's companions: behind it, or with -G gathered for the end. */
-static enum err print_related(struct answer *answer, struct item *item, struct buf *out)
+static enum err step_follow(struct answer *answer)
 {
     struct id_list *list = &answer->related;
-    enum err rc;
+    bool is_done;
+    enum err rc =
+        references_step(&answer->references, &answer->search.view, answer->arena, list, &is_done);
 
-    list->count = 0;
-    if ((rc = find_related(answer, item, list)) != ERR_OK || list->count == 0) {
+    if (rc != ERR_OK || !is_done) {
         return rc;
     }
+    answer->stage = STAGE_COMPANION;
     if (query_has(&answer->query, QF(NO_GROUPING))) {
+        answer->stage = STAGE_OBJECT;
         return gather_related(answer, list);
     }
-    if (list->count > 1) {
-        rc = snapshot_sort(answer->tools->reader, answer->search.view.snap, list, answer->arena);
-    }
-    for (size_t i = 0; i < list->count && rc == ERR_OK; i++) {
-        struct arena_mark mark = arena_mark(answer->tools->scratch);
+    return list->count > 1 ? begin_sort(answer, list, STAGE_COMPANION) : ERR_OK;
+}
 
-        rc = print_by_id(answer, list->ids[i], out);
-        arena_rewind(answer->tools->scratch, mark);
+static enum err step_companion(struct answer *answer, struct buf *out)
+{
+    if (answer->related_id == answer->related.count) {
+        answer->stage = STAGE_OBJECT;
+        return ERR_OK;
     }
-    return rc;
+    return print_by_id(answer, answer->related.ids[answer->related_id++], out);
 }
 
 static enum err print_primary(struct answer *answer, struct buf *out)
 {
     struct item item;
+    bool is_ordered = true;
     enum err rc = ERR_OK;
 
     if (!query_has(&answer->query, QF(INVERSE))) {
-        rc = search_order(&answer->search, &answer->ids, answer->id);
+        rc = search_order(&answer->search, &answer->ids, answer->id, &is_ordered);
     }
-    if (rc != ERR_OK ||
+    if (rc != ERR_OK || !is_ordered ||
         (rc = item_load(&answer->search.view, answer->ids.ids[answer->id++], &item)) != ERR_OK ||
         (rc = search_accepts(&answer->search, &item)) != ERR_OK ||
-        (rc = check_source_line(answer, &item)) != ERR_OK) {
+        (rc = answer_check_source_line(answer, &item)) != ERR_OK) {
         return rc == ERR_NOT_FOUND ? ERR_OK : rc;
     }
-    if (is_hidden_person(answer, item.info.class)) {
+    if (answer_is_hidden_person(answer, item.info.class)) {
         return ERR_OK;
     }
     if (!query_has(&answer->query, QF(ABUSE_CONTACT))) {
-        rc = print_comments(answer, &item, out);
+        rc = answer_print_comments(answer, &item, out);
     }
-    if (rc != ERR_OK || (rc = print_item(answer, &item, out)) != ERR_OK) {
+    if (rc != ERR_OK || (rc = answer_print_item(answer, &item, out)) != ERR_OK) {
         return rc;
     }
-    return print_related(answer, &item, out);
+    return begin_companions(answer, &item);
 }
 
 static enum err step_object(struct answer *answer, struct buf *out)
 {
-    enum err rc;
-
     if (answer->id == answer->ids.count) {
         answer->stage = STAGE_CLASS;
         return ERR_OK;
     }
-    rc = print_primary(answer, out);
-    arena_reset(answer->tools->scratch);
-    return rc;
+    return print_primary(answer, out);
 }
 
 static enum err step_related(struct answer *answer, struct buf *out)
 {
-    enum err rc;
-
     if (answer->related_id == answer->shown_related.count) {
         answer->stage = STAGE_SOURCE;
         return ERR_OK;
     }
-    rc = print_by_id(answer, answer->shown_related.ids[answer->related_id++], out);
-    arena_reset(answer->tools->scratch);
-    return rc;
+    return print_by_id(answer, answer->shown_related.ids[answer->related_id++], out);
 }
 
 /* --- versions --- */
@@ -754,7 +614,7 @@ static enum err step_start(struct answer *answer, struct buf *out)
         message_print(out, MSG_USELESS_IP_FLAG, NULL);
     }
     if (info_is_asked(query)) {
-        info_print(settings_of(answer), query, out);
+        info_print(answer_settings(answer), query, answer->arena, out);
         return ERR_OK;
     }
     if (!is_admitted(answer, out)) {
@@ -793,13 +653,21 @@ enum answer_progress answer_step(struct answer *answer, struct buf *out)
         break;
     case STAGE_CLASS:
         rc = step_class(answer);
-        arena_reset(answer->tools->scratch);
+        break;
+    case STAGE_FIND:
+        rc = step_find(answer);
         break;
     case STAGE_SORT:
         rc = step_sort(answer);
         break;
     case STAGE_OBJECT:
         rc = step_object(answer, out);
+        break;
+    case STAGE_FOLLOW:
+        rc = step_follow(answer);
+        break;
+    case STAGE_COMPANION:
+        rc = step_companion(answer, out);
         break;
     case STAGE_RELATED:
         rc = step_related(answer, out);
@@ -816,8 +684,8 @@ enum answer_progress answer_step(struct answer *answer, struct buf *out)
         }
         return ANSWER_DONE;
     }
+    arena_reset(answer->tools->scratch);
     if (rc != ERR_OK) {
-        arena_reset(answer->tools->scratch);
         fail(answer, rc, out);
     }
     return ANSWER_MORE;

@@ -1,14 +1,15 @@
 /*
  * The answer to one line, made a step at a time (whois-queries 6 and 7): notes, then source by
  * source and class by class each object with those that it refers to, then the last lines. A step
- * prints at most one object and its companions, so that a caller can stop between steps and go on
- * later: the answer holds on to its snapshot. Versions of objects are not at hand: then the answer
- * waits until its caller has had the version query carried out.
+ * prints at most one object, reads a few texts or looks at some hundred records, so that a caller
+ * can stop between steps and go on later: the answer holds on to its snapshot. Versions of objects
+ * are not at hand: then the answer waits until its caller has had the version query carried out.
  */
 #pragma once
 
 #include "query/acl.h"
 #include "query/check.h"
+#include "query/follow.h"
 #include "query/print.h"
 #include "query/search.h"
 #include "query/settings.h"
@@ -63,7 +64,10 @@ struct answer {
     bool is_held, hides_no_entries;
     uint32_t candidates; /* Classes, or the rest of them. */
     struct id_list ids, related, shown_related;
-    struct id_sort *sort; /* Of ids. */
+    struct references references; /* Of the object that was printed last. */
+    struct id_sort *sort;         /* Of one of the lists. */
+    struct arena_mark sort_mark;
+    int behind_sort; /* The stage. */
     size_t id, related_id;
     struct search search;
     struct printer printer;

@@ -9,22 +9,9 @@ static void complain(struct query *query, enum message message)
     query_complain(query, message, (struct str){0}, (struct str){0});
 }
 
-/* A flag that takes one value, given twice. */
-static bool is_used_twice(const struct query *query, enum query_flag flag)
-{
-    struct flag_value value = query_value(query, flag);
-
-    return value.short_uses + value.long_uses > 1;
-}
-
 static void complain_of_repetition(struct query *query, enum query_flag flag, struct arena *arena)
 {
-    const struct flag_info *info = &flag_infos[flag];
-    bool names_short = info->name[0] == '\0' || query_value(query, flag).short_uses > 1;
-
-    query_complain(query, MSG_FLAG_TWICE,
-                   names_short ? arena_printf(arena, "-%c", info->letter)
-                               : arena_printf(arena, "--%s", info->name),
+    query_complain(query, MSG_FLAG_TWICE, query_repeated_spelling(query, flag, arena),
                    (struct str){0});
 }
 
@@ -43,38 +30,59 @@ static void check_ip_flags(struct query *query, const struct search_key *key, st
     }
 }
 
-static bool is_address(struct str text)
+static bool read_address(struct str text, struct ip_range *out)
 {
-    struct ip_range range;
+    static const struct str mapped = STR_INIT("::ffff:");
 
-    return str_find(text, '/', 0) == text.len && ip_parse(text, &range) == ERR_OK &&
-           range.begin == range.end;
+    if (str_starts_nocase(text, mapped) &&
+        ip_parse_v4(str_sub(text, mapped.len, text.len), out) == ERR_OK) {
+        text = str_sub(text, mapped.len, text.len);
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] == '/' || text.at[i] == '-' || text.at[i] == '[' || text.at[i] == '\t') {
+            return false;
+        }
+    }
+    return ip_parse(text, out) == ERR_OK;
 }
 
-/* `-V tag` or `-V tag,IP`. */
-static void check_client(struct query *query, struct arena *arena)
+/* The next part of a comma list; empty ones do not count. */
+static bool next_part(struct str *rest, struct str *part)
 {
-    struct str rest = query_value(query, FLAG_CLIENT).text, tag, address, more;
-
-    if (!query_has(query, QF(CLIENT))) {
-        return;
+    while (str_split(rest, ',', part)) {
+        if (part->len > 0) {
+            return true;
+        }
     }
-    if (is_used_twice(query, FLAG_CLIENT)) {
-        complain_of_repetition(query, FLAG_CLIENT, arena);
-        return;
-    }
-    str_split(&rest, ',', &tag);
-    if (str_split(&rest, ',', &address) && (str_split(&rest, ',', &more) || !is_address(address))) {
-        complain(query, MSG_BAD_OPTION);
-    }
+    return false;
 }
 
 bool query_proxied_address(const struct query *query, struct ip_range *out)
 {
     struct str rest = query_value(query, FLAG_CLIENT).text, tag, address;
 
-    return str_split(&rest, ',', &tag) && str_split(&rest, ',', &address) &&
-           ip_parse(address, out) == ERR_OK;
+    return next_part(&rest, &tag) && next_part(&rest, &address) && read_address(address, out);
+}
+
+/* `-V tag` or `-V tag,IP`. @return false when nothing else is looked at any more. */
+static bool check_client(struct query *query, struct arena *arena)
+{
+    struct str rest = query_value(query, FLAG_CLIENT).text, part;
+    struct ip_range address;
+
+    if (!query_has(query, QF(CLIENT))) {
+        return true;
+    }
+    if (query_is_repeated(query, FLAG_CLIENT)) {
+        query->complaint_count = 0;
+        complain_of_repetition(query, FLAG_CLIENT, arena);
+        return false;
+    }
+    if (next_part(&rest, &part) && next_part(&rest, &part) &&
+        (next_part(&rest, &part) || !query_proxied_address(query, &address))) {
+        complain(query, MSG_BAD_OPTION);
+    }
+    return true;
 }
 
 /* --- combinations --- */
@@ -137,8 +145,9 @@ static void check_combinations(struct query *query, struct arena *arena)
 
 static void check_key(struct query *query, const struct search_key *key, uint32_t candidates)
 {
-    bool needs_key =
-        !query_has(query, QF_INFO) && !query_is_help(query) && !query_is_only_persistent(query);
+    /* The key `help` needs nothing to fit, whatever stands beside it. */
+    bool needs_key = !query_has(query, QF_INFO) && !str_eq_nocase(key->value, STR("help")) &&
+                     !query_is_only_persistent(query);
 
     if (!needs_key) {
         return;
@@ -195,25 +204,13 @@ static void check_charset(struct query *query, struct arena *arena, struct verdi
     if (!query_has(query, QF(CHARSET))) {
         return;
     }
-    if (is_used_twice(query, FLAG_CHARSET)) {
+    if (query_is_repeated(query, FLAG_CHARSET)) {
         complain_of_repetition(query, FLAG_CHARSET, arena);
     } else if (!is_charset_name(name)) {
         complain(query, MSG_INTERNAL_ERROR);
         out->must_close = true;
-    } else if (charset_by_name(name, &out->charset) != ERR_OK) {
+    } else if (charset_for_output(name, &out->charset) != ERR_OK) {
         query_complain(query, MSG_BAD_CHARSET, name, (struct str){0});
-    }
-}
-
-/* -t, -v and -q are looked at when they are carried out, before anything else of the query. */
-static void check_info(struct query *query, struct arena *arena)
-{
-    static const enum query_flag flags[] = {FLAG_INFO, FLAG_TEMPLATE, FLAG_VERBOSE};
-
-    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-        if (query->complaint_count == 0 && is_used_twice(query, flags[i])) {
-            complain_of_repetition(query, flags[i], arena);
-        }
     }
 }
 
@@ -222,7 +219,9 @@ bool query_check(struct query *query, const struct search_key *key, bool is_trus
 {
     *out = (struct verdict){.candidates = search_candidates(query, key)};
     check_ip_flags(query, key, out);
-    check_client(query, arena);
+    if (!check_client(query, arena)) {
+        return false;
+    }
     if (query_has(query, QF(ABUSE_CONTACT)) && !key->has_ip &&
         (key->tests & KEY_IS(AUT_NUM)) == 0) {
         complain(query, MSG_BAD_OPTION);
@@ -233,9 +232,6 @@ bool query_check(struct query *query, const struct search_key *key, bool is_trus
     check_inverse(query, key, is_trusted);
     if (query->complaint_count == 0) {
         check_charset(query, arena, out);
-    }
-    if (query->complaint_count == 0) {
-        check_info(query, arena);
     }
     return query->complaint_count == 0;
 }

@@ -5,7 +5,59 @@
  */
 #include "query/follow.h"
 
+#include <string.h>
+
 #include "query/search.h"
+
+#define STEP_LOOKUPS 4
+
+/* --- references: keys that are not looked up yet --- */
+
+struct reference {
+    uint32_t classes; /* CLASS_BIT()s of what it may refer to. */
+    size_t at, len;   /* Of its key, in the keys. */
+};
+
+void references_clear(struct references *references, uint32_t self)
+{
+    references->count = references->next = references->key_bytes = 0;
+    references->self = self;
+}
+
+static bool make_room(struct arena *arena, void **array, size_t *cap, size_t need, size_t size)
+{
+    size_t more = need > 2 * *cap ? need : 2 * *cap;
+    void *grown;
+
+    if (need <= *cap) {
+        return true;
+    }
+    grown = arena_grow(arena, *array, *cap * size, more * size);
+    if (grown == NULL) {
+        return false;
+    }
+    *array = grown;
+    *cap = more;
+    return true;
+}
+
+static enum err add_reference(struct references *references, struct arena *arena, uint32_t classes,
+                              struct str key)
+{
+    size_t at = references->key_bytes;
+
+    if (!make_room(arena, (void **)&references->all, &references->cap, references->count + 1,
+                   sizeof(references->all[0])) ||
+        !make_room(arena, (void **)&references->keys, &references->key_cap, at + key.len, 1)) {
+        return ERR_LIMIT;
+    }
+    if (key.len > 0) {
+        memcpy(references->keys + at, key.at, key.len);
+    }
+    references->all[references->count++] = (struct reference){classes, at, key.len};
+    references->key_bytes += key.len;
+    return ERR_OK;
+}
 
 static enum err add_unique(struct id_list *list, struct arena *arena, uint32_t id)
 {
@@ -18,24 +70,39 @@ static enum err add_unique(struct id_list *list, struct arena *arena, uint32_t i
 }
 
 /* Add the objects of some classes that have this key. */
-static enum err add_targets(const struct view *view, uint32_t classes, struct str key,
-                            uint32_t self, struct arena *arena, struct id_list *out)
+static enum err add_targets(const struct view *view, const struct reference *reference,
+                            const struct references *references, struct arena *arena,
+                            struct id_list *out)
 {
+    struct str key = {references->keys + reference->at, reference->len};
     enum err rc = ERR_OK;
 
-    for (uint32_t left = classes; left != 0 && rc == ERR_OK; left &= left - 1) {
+    for (uint32_t left = reference->classes; left != 0 && rc == ERR_OK; left &= left - 1) {
         uint32_t id;
 
         rc = view_find(view, (enum rpsl_class)__builtin_ctz(left), key, &id);
-        if (rc == ERR_OK && id != 0 && id != self) {
+        if (rc == ERR_OK && id != 0 && id != references->self) {
             rc = add_unique(out, arena, id);
         }
     }
     return rc;
 }
 
+enum err references_step(struct references *references, const struct view *view,
+                         struct arena *arena, struct id_list *out, bool *is_done)
+{
+    enum err rc = ERR_OK;
+
+    for (unsigned i = 0; i < STEP_LOOKUPS && references->next < references->count && rc == ERR_OK;
+         i++) {
+        rc = add_targets(view, &references->all[references->next++], references, arena, out);
+    }
+    *is_done = references->next == references->count;
+    return rc;
+}
+
 enum err follow_references(const struct view *view, struct item *item, bool with_personal,
-                           struct arena *arena, struct id_list *out)
+                           struct arena *arena, struct references *out)
 {
     struct str last = STR("");
     enum err rc;
@@ -62,7 +129,7 @@ enum err follow_references(const struct view *view, struct item *item, bool with
             continue;
         }
         last = attr->id != ATTR_ORG ? value : last;
-        rc = add_targets(view, search_targets(attr->id), value, item->info.id, arena, out);
+        rc = add_reference(out, arena, search_targets(attr->id), value);
     }
     return rc;
 }
@@ -70,7 +137,7 @@ enum err follow_references(const struct view *view, struct item *item, bool with
 /* --- irts --- */
 
 static enum err add_irts(const struct view *view, struct item *item, struct arena *arena,
-                         struct id_list *out)
+                         struct references *out)
 {
     const struct rpsl_attr *attr;
     enum err rc = item_parse(view, item);
@@ -83,7 +150,7 @@ static enum err add_irts(const struct view *view, struct item *item, struct aren
             return ERR_LIMIT;
         }
         while (rc == ERR_OK && str_split(&rest, ',', &name)) {
-            rc = add_targets(view, CLASS_BIT(CLASS_IRT), str_trim(name), item->info.id, arena, out);
+            rc = add_reference(out, arena, CLASS_BIT(CLASS_IRT), str_trim(name));
         }
     }
     return rc;
@@ -110,7 +177,7 @@ static enum err find_containing(const struct view *view, struct item *item, enum
 }
 
 enum err follow_irts(const struct view *view, struct item *item, struct arena *arena,
-                     struct id_list *out)
+                     struct references *out)
 {
     struct id_list containing = {0};
     enum err rc = item_parse(view, item);

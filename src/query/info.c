@@ -75,16 +75,27 @@ static void print_sources(const struct settings *settings, struct buf *out)
     buf_add_char(out, '\n');
 }
 
+/* What is asked: -q before the long names, and these in an order of their own. */
+static struct str question(const struct query *query)
+{
+    if (query_has(query, QF(INFO))) {
+        return str_trim(query_value(query, FLAG_INFO).text);
+    }
+    return query_has(query, QF(LIST_SOURCES)) ? STR("sources")
+           : query_has(query, QF(VERSION))    ? STR("version")
+                                              : STR("types");
+}
+
 static void print_question(const struct settings *settings, const struct query *query,
                            struct buf *out)
 {
-    struct str word = query_value(query, FLAG_INFO).text;
+    struct str word = question(query);
 
-    if (query_has(query, QF(VERSION)) || str_eq_nocase(word, STR("version"))) {
+    if (str_eq_nocase(word, STR("version"))) {
         message_print(out, MSG_VERSION, ARGS(str_from(SERVER_VERSION)));
-    } else if (query_has(query, QF(TYPES)) || str_eq_nocase(word, STR("types"))) {
+    } else if (str_eq_nocase(word, STR("types"))) {
         print_types(out);
-    } else if (query_has(query, QF(LIST_SOURCES)) || str_eq_nocase(word, STR("sources"))) {
+    } else if (str_eq_nocase(word, STR("sources"))) {
         print_sources(settings, out);
     } else {
         message_print(out, MSG_BAD_OPTION_NAMED, ARGS(word));
@@ -186,17 +197,24 @@ bool info_is_asked(const struct query *query)
     return query_has(query, QF_INFO) || query_is_help(query);
 }
 
-void info_print(const struct settings *settings, const struct query *query, struct buf *out)
+void info_print(const struct settings *settings, const struct query *query, struct arena *arena,
+                struct buf *out)
 {
     bool is_template = query_has(query, QF(TEMPLATE));
-    struct str name = query_value(query, is_template ? FLAG_TEMPLATE : FLAG_VERBOSE).text;
+    bool is_question = query_has(query, QF(INFO) | QF(VERSION) | QF(TYPES) | QF(LIST_SOURCES));
+    enum query_flag flag = is_question ? FLAG_INFO : is_template ? FLAG_TEMPLATE : FLAG_VERBOSE;
+    struct str name = query_value(query, flag).text;
     enum rpsl_class class;
 
     if (query_is_help(query)) {
         print_help(out);
         return;
     }
-    if (query_has(query, QF(INFO) | QF(VERSION) | QF(TYPES) | QF(LIST_SOURCES))) {
+    if (query_is_repeated(query, flag)) {
+        message_print(out, MSG_FLAG_TWICE, ARGS(query_repeated_spelling(query, flag, arena)));
+        return;
+    }
+    if (is_question) {
         print_question(settings, query, out);
         return;
     }

@@ -8,5 +8,6 @@
 
 /** Whether the query is one of these. */
 bool info_is_asked(const struct query *query);
-/** Print the whole of it. */
-void info_print(const struct settings *settings, const struct query *query, struct buf *out);
+/** Print the whole of it, or what is wrong with its argument. @param arena  For a few bytes. */
+void info_print(const struct settings *settings, const struct query *query, struct arena *arena,
+                struct buf *out);

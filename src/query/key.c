@@ -398,7 +398,7 @@ enum err search_key_read(struct key_matcher *matcher, struct str text, bool with
         return rc;
     }
     if ((kinds & KIND_LETTER) != 0 && str_starts_nocase(out->value, STR("as"))) {
-        out->has_as_range = ip_parse_as_range(out->value, &out->as_range) == ERR_OK;
+        out->has_as_range = ip_parse_as_range(out->value, INT64_MAX, &out->as_range) == ERR_OK;
     }
     out->tests = test_forms(out, with_reverse) | test_syntaxes(matcher, out, kinds);
     if (with_reverse && out->has_ip && !out->has_reverse) {

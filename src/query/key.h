@@ -47,7 +47,7 @@ struct search_key {
     bool has_ip, has_origin, has_reverse, has_as_range;
     struct ip_range ip;       /**< With has_ip; also of a route key. */
     struct ip_range reverse;  /**< With has_reverse: a reverse name's addresses. */
-    struct ip_range as_range; /**< With has_as_range. */
+    struct ip_range as_range; /**< With has_as_range; may lie above all AS numbers. */
     struct str origin;        /**< With has_origin: "AS3333", upper case. */
 };
 

@@ -3,7 +3,7 @@ libquery_a_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS)
 libquery_a_SOURCES = \
     src/query/acl.c src/query/acl.h \
     src/query/addresses.c src/query/addresses.h \
-    src/query/answer.c src/query/answer.h \
+    src/query/answer.c src/query/answer.h src/query/answer_object.c src/query/answer_object.h \
     src/query/check.c src/query/check.h \
     src/query/diff.c src/query/diff.h \
     src/query/flags.h \

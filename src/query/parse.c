@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "rpsl/charset.h"
+
 const struct flag_info flag_infos[FLAG_COUNT] = {
 #define X(id, letter, name, argument, hint, help) {letter, name, argument, hint, help},
     QUERY_FLAG_LIST(X)
@@ -28,7 +30,8 @@ struct parser {
     struct query *query;
     struct arena *arena;
     struct tokens tokens;
-    struct str types, attributes, source_names; /* Comma lists gathered from -T, -i, -s. */
+    /* Comma lists gathered from -T, -i, -s, and those from their long names. */
+    struct str types[2], attributes[2], source_names[2];
 };
 
 void query_complain(struct query *query, enum message message, struct str arg1, struct str arg2)
@@ -143,7 +146,8 @@ static enum err cut_tokens(struct parser *parser)
     return ERR_OK;
 }
 
-/* Long names need two dashes, everything else one; looked at in every token, wherever it stands. */
+/* Long names need two dashes, everything else one; looked at in every token, wherever it stands,
+ * that holds no end of a line behind its first character. */
 static bool has_right_dashes(struct str token)
 {
     bool is_double = token.len > 2 && token.at[0] == '-' && token.at[1] == '-';
@@ -153,7 +157,7 @@ static bool has_right_dashes(struct str token)
         return true;
     }
     word = str_sub(token, is_double ? 2 : 1, token.len);
-    return is_long_name_nocase(word) == is_double;
+    return is_long_name_nocase(word) == is_double || str_find(word, '\r', 1) < word.len;
 }
 
 /* --- options --- */
@@ -166,6 +170,12 @@ static enum err append_list(struct parser *parser, struct str *list, struct str 
     }
     *list = arena_printf(parser->arena, "%.*s,%.*s", STR_ARG(*list), STR_ARG(more));
     return list->at == NULL ? ERR_LIMIT : ERR_OK;
+}
+
+/* What the letter got counts before what its long name got. */
+static enum err join_lists(struct parser *parser, struct str lists[2])
+{
+    return lists[1].len == 0 ? ERR_OK : append_list(parser, &lists[0], lists[1]);
 }
 
 static void count_use(unsigned char *uses)
@@ -199,11 +209,11 @@ static enum err take_flag(struct parser *parser, enum query_flag flag, bool is_s
     }
     switch (flag) {
     case FLAG_SELECT_TYPES:
-        return append_list(parser, &parser->types, argument);
+        return append_list(parser, &parser->types[!is_short], argument);
     case FLAG_INVERSE:
-        return append_list(parser, &parser->attributes, argument);
+        return append_list(parser, &parser->attributes[!is_short], argument);
     case FLAG_SOURCES:
-        return append_list(parser, &parser->source_names, argument);
+        return append_list(parser, &parser->source_names[!is_short], argument);
     default:
         value.text = argument;
         count_use(is_short ? &value.short_uses : &value.long_uses);
@@ -335,8 +345,12 @@ static size_t count_items(struct str list)
 
 static enum err read_types(struct parser *parser)
 {
-    struct str rest = parser->types, item;
+    enum err rc = join_lists(parser, parser->types);
+    struct str rest = parser->types[0], item;
 
+    if (rc != ERR_OK) {
+        return rc;
+    }
     while (str_split(&rest, ',', &item)) {
         enum rpsl_class class;
 
@@ -355,10 +369,11 @@ static enum err read_types(struct parser *parser)
 static enum err read_attributes(struct parser *parser)
 {
     struct query *query = parser->query;
-    struct str rest = parser->attributes, item;
+    enum err rc = join_lists(parser, parser->attributes);
+    struct str rest = parser->attributes[0], item;
 
-    if (rest.len == 0) {
-        return ERR_OK;
+    if (rc != ERR_OK || rest.len == 0) {
+        return rc;
     }
     query->inverse = arena_alloc(parser->arena, count_items(rest) * sizeof(*query->inverse));
     if (query->inverse == NULL) {
@@ -385,27 +400,49 @@ static enum err read_attributes(struct parser *parser)
     return ERR_OK;
 }
 
+/* The characters of a line that decoding lets through: Latin-1. */
+static size_t put_upper_case(char *to, uint32_t character)
+{
+    switch (character) {
+    case 0xB5: /* micro sign */
+        return utf8_put(to, 0x39C);
+    case 0xDF: /* sharp s */
+        to[0] = to[1] = 'S';
+        return 2;
+    case 0xF7: /* division sign */
+        return utf8_put(to, character);
+    case 0xFF: /* y with diaeresis */
+        return utf8_put(to, 0x178);
+    default:
+        return utf8_put(to, (character >= 'a' && character <= 'z') || character >= 0xE0
+                                ? character - 0x20
+                                : character);
+    }
+}
+
 static enum err upper_case(struct arena *arena, struct str s, struct str *out)
 {
-    char *copy = arena_alloc(arena, s.len);
+    char *copy = arena_alloc(arena, s.len + 4), *to = copy; /* No character becomes longer. */
+    uint32_t character;
 
     if (copy == NULL) {
         return ERR_LIMIT;
     }
-    for (size_t i = 0; i < s.len; i++) {
-        copy[i] = (char)(s.at[i] >= 'a' && s.at[i] <= 'z' ? s.at[i] - 'a' + 'A' : s.at[i]);
+    for (unsigned len; (len = utf8_decode(s, &character)) > 0; s = str_sub(s, len, s.len)) {
+        to += put_upper_case(to, character);
     }
-    *out = (struct str){copy, s.len};
+    *out = (struct str){copy, (size_t)(to - copy)};
     return ERR_OK;
 }
 
 static enum err read_sources(struct parser *parser)
 {
     struct query *query = parser->query;
-    struct str rest = parser->source_names, item;
+    enum err rc = join_lists(parser, parser->source_names);
+    struct str rest = parser->source_names[0], item;
 
-    if (rest.len == 0) {
-        return ERR_OK;
+    if (rc != ERR_OK || rest.len == 0) {
+        return rc;
     }
     query->sources = arena_alloc(parser->arena, count_items(rest) * sizeof(*query->sources));
     if (query->sources == NULL) {
@@ -452,4 +489,21 @@ bool query_is_only_persistent(const struct query *query)
 bool query_is_help(const struct query *query)
 {
     return query->option_uses == 0 && str_eq_nocase(query->key, STR("help"));
+}
+
+bool query_is_repeated(const struct query *query, enum query_flag flag)
+{
+    struct flag_value value = query_value(query, flag);
+
+    return value.short_uses + value.long_uses > 1;
+}
+
+struct str query_repeated_spelling(const struct query *query, enum query_flag flag,
+                                   struct arena *arena)
+{
+    const struct flag_info *info = &flag_infos[flag];
+    bool names_short = info->name[0] == '\0' || query_value(query, flag).short_uses > 1;
+
+    return names_short ? arena_printf(arena, "-%c", info->letter)
+                       : arena_printf(arena, "--%s", info->name);
 }

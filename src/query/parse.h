@@ -69,5 +69,10 @@ void query_complain(struct query *query, enum message message, struct str arg1, 
 bool query_is_only_persistent(const struct query *query);
 /** Whether it is the help query: the word alone, without any option. */
 bool query_is_help(const struct query *query);
+/** Whether a flag that takes one value was given twice. */
+bool query_is_repeated(const struct query *query, enum query_flag flag);
+/** How its complaint names such a flag: by the letter, or by the long name. In the arena. */
+struct str query_repeated_spelling(const struct query *query, enum query_flag flag,
+                                   struct arena *arena);
 /** How messages spell a flag: `-x, --exact`, `--resource`, `-q`. In the arena. */
 struct str query_flag_spelling(enum query_flag flag, struct arena *arena);

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/merge_sort.h"
 #include "query/item.h"
 #include "query/key.h"
 
@@ -15,7 +16,7 @@
 struct wanted_value {
     unsigned attr; /**< enum rpsl_attr_id or INDEX_NAME_WORD. */
     struct str folded;
-    bool is_like; /**< The value starts with `folded`, in which % and _ are wildcards. */
+    bool is_like; /**< `folded` is a pattern: % and _ are wildcards, \ takes their meaning. */
 };
 
 struct search {
@@ -37,26 +38,50 @@ struct search {
     struct str canonical;   /**< this one. */
     struct str *consenting; /**< member-of: whom the set lets in. */
     size_t consenting_count;
-    size_t ordered; /**< Routes of the current list up to here are in order of origin. */
+
+    /* Where the search stands. */
+    enum err (*step)(struct search *search); /**< NULL: it is complete. */
+    struct id_list *out;
+    const struct lookup *lookup; /**< The next row of the class. */
+    struct id_walk *walk;
+    enum err (*behind_walk)(struct search *search);
+    struct str words;            /**< Those that were not looked up yet. */
+    struct id_list found;        /**< Of one word. */
+    const struct id_list *dealt; /**< A list that is dealt out by class. */
+    size_t at, other, kept;      /**< Places in lists. */
+    struct placed *places;       /**< Of netnames, or of the routes of a prefix; in the arena */
+    size_t place_count, place_cap;
+    struct arena_mark mark; /**< behind this. */
+    struct merge_sort merge;
+    bool is_merging;
+    size_t ordered;   /**< Routes of the list up to here are in order. */
+    size_t attribute; /**< The next one of -i, */
+    unsigned contact; /**< and of those that `person` stands for. */
 };
 
 /** Start searching one source. view, query, key, is_trusted and arena are set, everything else is
  * zero. */
 enum err search_begin(struct search *search) MUST_CHECK;
+/** Search one class: search_step() appends to `out`, which is empty. */
+void search_class(struct search *search, enum rpsl_class class, struct id_list *out);
+/** The same for -i: objects that hold the key in one of its attributes, with doubles. */
+void search_inverse(struct search *search, struct id_list *out);
 /**
- * Ids of one class, in order. @param out  Empty. @return ERR_OK, ERR_LIMIT, ERR_CORRUPT.
+ * Go on: some hundred records, a few texts.
+ * @param is_done  Whether the list is complete. It is in order then, unless search_is_unsorted().
+ * @return ERR_OK, ERR_LIMIT, ERR_CORRUPT.
  */
-enum err search_class(struct search *search, enum rpsl_class class, struct id_list *out) MUST_CHECK;
+enum err search_step(struct search *search, bool *is_done) MUST_CHECK;
+/** Whether the list that was found has to be sorted by key: snapshot_sort_begin(). */
+bool search_is_unsorted(const struct search *search);
 
 /** Whether -i may name this attribute. */
 bool search_is_inverse(enum rpsl_attr_id attr, bool is_trusted);
-/** Ids of all objects that hold the key in one of the attributes of -i, in no order and with
- * doubles: snapshot_sort_begin(). Returns as search_class(). */
-enum err search_inverse(struct search *search, struct id_list *out) MUST_CHECK;
 
-/** Put the routes that share the prefix of ids[i] in order of origin; call before ids[i] is used.
- */
-enum err search_order(struct search *search, struct id_list *list, size_t i) MUST_CHECK;
+/** Put the routes that share the prefix of ids[i] in order of origin, before ids[i] is used: call
+ * until it is done. */
+enum err search_order(struct search *search, struct id_list *list, size_t i,
+                      bool *is_done) MUST_CHECK;
 /** Whether the object is a hit after all. @return ERR_OK, ERR_NOT_FOUND (it is not), ERR_LIMIT,
  * ERR_CORRUPT. */
 enum err search_accepts(struct search *search, struct item *item) MUST_CHECK;
@@ -75,6 +100,10 @@ static inline bool search_is_by_value(enum search_how how)
 {
     return how == SEARCH_NETNAME || how == SEARCH_WORDS || how == SEARCH_EMAIL;
 }
+/** Look a value up, into a list; then go on with `behind`. */
+enum err search_walk_value(struct search *search, unsigned attr, struct str folded,
+                           struct id_list *list,
+                           enum err (*behind)(struct search *search)) MUST_CHECK;
 /** Remember a value that makes an object a hit, for search_accepts(). @param folded  In the
  * search's arena. */
 enum err search_want(struct search *search, unsigned attr, struct str folded,

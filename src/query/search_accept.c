@@ -3,17 +3,26 @@
  */
 #include "query/search.h"
 
-/* SQL's LIKE with a % behind the pattern: after a mismatch only the last % is tried further on. */
+/* SQL's LIKE: after a mismatch only the last % is tried further on. */
 static bool is_like(struct str value, struct str pattern)
 {
     size_t i = 0, j = 0, behind_wild = 0, retry = 0;
 
-    while (i < pattern.len) {
-        if (pattern.at[i] == '%') {
+    while (i < pattern.len || j < value.len) {
+        char wanted = i < pattern.len ? pattern.at[i] : '\0';
+        bool is_escaped = wanted == '\\' && i + 1 < pattern.len;
+
+        if (wanted == '%') {
             behind_wild = ++i;
             retry = j;
-        } else if (j < value.len && (pattern.at[i] == '_' || pattern.at[i] == value.at[j])) {
-            i++;
+            continue;
+        }
+        if (is_escaped) {
+            wanted = pattern.at[i + 1];
+        }
+        if (i < pattern.len && j < value.len &&
+            (value.at[j] == wanted || (wanted == '_' && !is_escaped))) {
+            i += 1 + is_escaped;
             j++;
         } else if (behind_wild > 0 && retry < value.len) {
             i = behind_wild;

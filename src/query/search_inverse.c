@@ -1,21 +1,23 @@
 /*
- * Inverse searches: every attribute of -i is looked up in its postings. A
- * reference counts only while the object that it refers to exists, and a member only when its set
- * lets it in.
+ * Inverse searches: every attribute of -i is looked up in its postings, one after the other; then
+ * -T takes its part. A reference counts only while the object that it refers to exists, and a
+ * member only when its set lets it in.
  */
 #include "query/search.h"
+
+#define STEP_OBJECTS 64
 
 #define CONTACTS (CLASS_BIT(CLASS_PERSON) | CLASS_BIT(CLASS_ROLE))
 #define SETS     (CLASS_BIT(CLASS_AS_SET) | CLASS_BIT(CLASS_ROUTE_SET) | CLASS_BIT(CLASS_RTR_SET))
 
-/* What each reference attribute refers to. */
+/* What each reference attribute refers to. A key in auth: is found by its value, whether there is
+ * such a key-cert or not. */
 static const struct {
     enum rpsl_attr_id attr;
     uint32_t classes;
 } targets[] = {
-    {ATTR_ABUSE_C,        CLASS_BIT(CLASS_ROLE)        },
+    {ATTR_ABUSE_C,        CONTACTS                     },
     {ATTR_ADMIN_C,        CONTACTS                     },
-    {ATTR_AUTH,           CLASS_BIT(CLASS_KEY_CERT)    },
     {ATTR_AUTHOR,         CONTACTS                     },
     {ATTR_FORM,           CLASS_BIT(CLASS_POETIC_FORM) },
     {ATTR_MBRS_BY_REF,    CLASS_BIT(CLASS_MNTNER)      },
@@ -128,36 +130,43 @@ static enum err read_consent(struct search *search)
     return rc;
 }
 
-static enum err find_by_nserver(struct search *search, struct id_list *out)
+static enum err next_attribute(struct search *search);
+
+static enum err find_by_nserver(struct search *search)
 {
     struct str pattern = search->folded, fixed;
     size_t wild = 0;
     enum err rc;
 
-    if (pattern.len > 0 && pattern.at[pattern.len - 1] == '.') {
+    if (pattern.len > 1 && pattern.at[pattern.len - 1] == '.') {
         pattern.len--;
     }
-    while (wild < pattern.len && pattern.at[wild] != '%' && pattern.at[wild] != '_') {
+    while (wild < pattern.len && str_find(STR("%_\\"), pattern.at[wild], 0) == 3) {
         wild++;
     }
     fixed = str_sub(pattern, 0, wild);
+    pattern = arena_printf(search->arena, "%.*s%%", STR_ARG(pattern));
+    if (pattern.at == NULL) {
+        return ERR_LIMIT;
+    }
     if ((rc = search_want(search, ATTR_NSERVER, pattern, true)) != ERR_OK) {
         return rc;
     }
-    return snapshot_by_prefix(search->view.snap, ATTR_NSERVER, fixed, search->arena, out);
+    return search_walk_value(search, ATTR_NSERVER, fixed, search->out, next_attribute);
 }
 
-static enum err find_inverse(struct search *search, enum rpsl_attr_id attr, struct id_list *out)
+static enum err find_by_attribute(struct search *search, enum rpsl_attr_id attr)
 {
     struct str value = search->folded;
     bool is_alive;
     enum err rc;
 
     if (attr == ATTR_NSERVER) {
-        return find_by_nserver(search, out);
+        return find_by_nserver(search);
     }
-    if (attr == ATTR_IFADDR) { /* The first word: of `a - a` the address. */
-        value = str_sub(value, 0, str_find(value, ' ', 0));
+    if (attr == ATTR_IFADDR && /* The first word: of `a - a` the address. */
+        (rc = rpsl_interface_address(value, search->arena, &value)) != ERR_OK) {
+        return rc == ERR_NOT_FOUND ? ERR_OK : rc;
     }
     if (attr == ATTR_ORIGIN && (search->key->tests & KEY_IS(AUT_NUM)) == 0) {
         return ERR_OK;
@@ -171,49 +180,67 @@ static enum err find_inverse(struct search *search, enum rpsl_attr_id attr, stru
     if ((rc = search_want(search, attr, value, false)) != ERR_OK) {
         return rc;
     }
-    return snapshot_by_value(search->view.snap, attr, value, search->arena, out);
+    return search_walk_value(search, attr, value, search->out, next_attribute);
 }
 
-static enum err find_contacts(struct search *search, struct id_list *out)
-{
-    enum err rc = ERR_OK;
-
-    for (int attr = 0; attr < ATTR_COUNT && rc == ERR_OK; attr++) {
-        if ((rpsl_attr_info((enum rpsl_attr_id)attr)->flags & ATTR_CONTACT_REF) != 0) {
-            rc = find_inverse(search, (enum rpsl_attr_id)attr, out);
-        }
-    }
-    return rc;
-}
-
-static void keep_classes(const struct search *search, struct id_list *list)
-{
-    uint32_t classes = search->classes;
-    size_t kept = 0;
-
-    for (size_t i = 0; i < list->count && classes != ALL_CLASSES; i++) {
-        struct object_info info;
-
-        if (snapshot_object(search->view.snap, list->ids[i], &info) &&
-            (CLASS_BIT(info.class) & classes) != 0) {
-            list->ids[kept++] = list->ids[i];
-        }
-    }
-    list->count = classes != ALL_CLASSES ? kept : list->count;
-}
-
-enum err search_inverse(struct search *search, struct id_list *out)
+/* The next attribute that the postings are asked for: `person` stands for all contacts. */
+static bool take_attribute(struct search *search, enum rpsl_attr_id *attr)
 {
     const struct query *query = search->query;
-    enum err rc = ERR_OK;
 
-    for (size_t i = 0; i < query->inverse_count && rc == ERR_OK; i++) {
-        rc = query->inverse[i] == ATTR_PERSON ? find_contacts(search, out)
-                                              : find_inverse(search, query->inverse[i], out);
+    while (search->attribute < query->inverse_count) {
+        *attr = query->inverse[search->attribute];
+        if (*attr != ATTR_PERSON) {
+            search->attribute++;
+            return true;
+        }
+        while (search->contact < ATTR_COUNT) {
+            *attr = (enum rpsl_attr_id)search->contact++;
+            if ((rpsl_attr_info(*attr)->flags & ATTR_CONTACT_REF) != 0) {
+                return true;
+            }
+        }
+        search->attribute++;
     }
-    if (rc != ERR_OK) {
-        return rc;
+    return false;
+}
+
+/* Drop what -T does not name. */
+static enum err step_keep_classes(struct search *search)
+{
+    struct id_list *list = search->out;
+
+    for (unsigned i = 0; i < STEP_OBJECTS && search->at < list->count; i++, search->at++) {
+        struct object_info info;
+
+        if (snapshot_object(search->view.snap, list->ids[search->at], &info) &&
+            (CLASS_BIT(info.class) & search->classes) != 0) {
+            list->ids[search->kept++] = list->ids[search->at];
+        }
     }
-    keep_classes(search, out);
+    if (search->at == list->count) {
+        list->count = search->kept;
+        search->step = NULL;
+    }
     return ERR_OK;
+}
+
+static enum err next_attribute(struct search *search)
+{
+    enum rpsl_attr_id attr;
+
+    search->step = next_attribute;
+    if (take_attribute(search, &attr)) {
+        return find_by_attribute(search, attr);
+    }
+    search->at = search->kept = 0;
+    search->step = search->classes == ALL_CLASSES ? NULL : step_keep_classes;
+    return ERR_OK;
+}
+
+void search_inverse(struct search *search, struct id_list *out)
+{
+    search->out = out;
+    search->attribute = search->contact = 0;
+    search->step = next_attribute;
 }

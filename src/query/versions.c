@@ -162,12 +162,11 @@ static enum err print_version(struct version_query *query, struct item *item, en
 
 static enum err check_repetition(struct version_query *query)
 {
-    const struct flag_info *info = &flag_infos[query->flag];
-
     if (query->argument.short_uses + query->argument.long_uses <= 1) {
         return ERR_OK;
     }
-    return reject(query, MSG_FLAG_TWICE, arena_printf(query->arena, "--%s", info->name));
+    return reject(query, MSG_FLAG_TWICE,
+                  arena_printf(query->arena, "--%s", flag_infos[query->flag].name));
 }
 
 /* A 32-bit number as the reference's language reads one: with an optional sign. */

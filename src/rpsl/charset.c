@@ -6,28 +6,49 @@
 
 #include <string.h>
 
+#include "rpsl/charset_table.h"
+
 struct charset_name {
     const char *name;
     enum charset charset;
 };
 
-/* The canonical names and the aliases that clients and configurations use. */
+/* The canonical names and their aliases in the reference's language. */
 static const struct charset_name charset_names[] = {
-    {"latin-1",    CHARSET_LATIN1},
-    {"latin1",     CHARSET_LATIN1},
-    {"l1",         CHARSET_LATIN1},
-    {"iso-8859-1", CHARSET_LATIN1},
-    {"iso8859-1",  CHARSET_LATIN1},
-    {"iso_8859-1", CHARSET_LATIN1},
-    {"iso8859_1",  CHARSET_LATIN1},
-    {"iso_8859_1", CHARSET_LATIN1},
-    {"8859_1",     CHARSET_LATIN1},
-    {"utf-8",      CHARSET_UTF8  },
-    {"utf8",       CHARSET_UTF8  },
-    {"us-ascii",   CHARSET_ASCII },
-    {"ascii",      CHARSET_ASCII },
-    {"iso646-us",  CHARSET_ASCII },
-    {"iso_646-us", CHARSET_ASCII },
+    {"latin-1",           CHARSET_LATIN1},
+    {"latin1",            CHARSET_LATIN1},
+    {"l1",                CHARSET_LATIN1},
+    {"iso-8859-1",        CHARSET_LATIN1},
+    {"iso8859-1",         CHARSET_LATIN1},
+    {"iso_8859-1",        CHARSET_LATIN1},
+    {"iso_8859-1:1987",   CHARSET_LATIN1},
+    {"iso8859_1",         CHARSET_LATIN1},
+    {"iso_8859_1",        CHARSET_LATIN1},
+    {"8859_1",            CHARSET_LATIN1},
+    {"iso-ir-100",        CHARSET_LATIN1},
+    {"ibm819",            CHARSET_LATIN1},
+    {"ibm-819",           CHARSET_LATIN1},
+    {"cp819",             CHARSET_LATIN1},
+    {"819",               CHARSET_LATIN1},
+    {"csisolatin1",       CHARSET_LATIN1},
+    {"utf-8",             CHARSET_UTF8  },
+    {"utf8",              CHARSET_UTF8  },
+    {"unicode-1-1-utf-8", CHARSET_UTF8  },
+    {"us-ascii",          CHARSET_ASCII },
+    {"ascii",             CHARSET_ASCII },
+    {"ascii7",            CHARSET_ASCII },
+    {"iso646-us",         CHARSET_ASCII },
+    {"iso_646-us",        CHARSET_ASCII },
+    {"iso_646.irv:1991",  CHARSET_ASCII },
+    {"iso_646.irv:1983",  CHARSET_ASCII },
+    {"iso-ir-6",          CHARSET_ASCII },
+    {"ansi_x3.4-1986",    CHARSET_ASCII },
+    {"ansi_x3.4-1968",    CHARSET_ASCII },
+    {"us",                CHARSET_ASCII },
+    {"646",               CHARSET_ASCII },
+    {"ibm367",            CHARSET_ASCII },
+    {"cp367",             CHARSET_ASCII },
+    {"csascii",           CHARSET_ASCII },
 };
 
 enum err charset_by_name(struct str name, enum charset *out)
@@ -39,6 +60,41 @@ enum err charset_by_name(struct str name, enum charset *out)
         }
     }
     return ERR_NOT_FOUND;
+}
+
+enum err charset_for_output(struct str name, enum charset *out)
+{
+    if (charset_by_name(name, out) == ERR_OK) {
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < sizeof(charset_table) / sizeof(charset_table[0]); i++) {
+        struct str rest = str_from(charset_table[i].names), known;
+
+        while (name.len > 0 && str_split(&rest, ' ', &known)) {
+            if (str_eq_nocase(name, known)) {
+                *out = (enum charset)(CHARSET_TABLED + i);
+                return ERR_OK;
+            }
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+/** @return The byte of a character above 127, or `?`. */
+static char encode_character(uint32_t character, enum charset charset)
+{
+    const uint16_t *characters;
+
+    if (charset < CHARSET_TABLED) {
+        return charset == CHARSET_LATIN1 && character <= 0xff ? (char)character : '?';
+    }
+    characters = charset_table[charset - CHARSET_TABLED].characters;
+    for (unsigned i = 0; i < 128; i++) {
+        if (characters[i] == character) {
+            return (char)(128 + i);
+        }
+    }
+    return '?';
 }
 
 /** @return Index of the first byte above 127 at or after from, or s.len. */
@@ -139,7 +195,6 @@ void latin1_to_utf8(struct str latin1, struct buf *out)
 
 void utf8_encode(struct str utf8, enum charset charset, struct buf *out)
 {
-    const uint32_t highest = charset == CHARSET_LATIN1 ? 0xff : 0x7f;
     uint32_t character;
 
     if (charset == CHARSET_UTF8) {
@@ -154,7 +209,7 @@ void utf8_encode(struct str utf8, enum charset charset, struct buf *out)
         if (at < utf8.len) {
             unsigned len = utf8_decode(str_sub(utf8, at, utf8.len), &character);
 
-            buf_add_char(out, len > 0 && character <= highest ? (char)character : '?');
+            buf_add_char(out, len > 0 ? encode_character(character, charset) : '?');
             at += len > 0 ? len : 1;
         }
     }

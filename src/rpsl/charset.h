@@ -6,10 +6,13 @@
 
 #include "base/str.h"
 
-enum charset { CHARSET_LATIN1, CHARSET_UTF8, CHARSET_ASCII };
+/** Those from CHARSET_TABLED on are rows of a table, for output only. */
+enum charset { CHARSET_LATIN1, CHARSET_UTF8, CHARSET_ASCII, CHARSET_TABLED };
 
-/** Names as in -Z and in `nrtm.import.*.charset`, any case. @return ERR_OK, ERR_NOT_FOUND. */
+/** Names as in `nrtm.import.*.charset`, any case. @return ERR_OK, ERR_NOT_FOUND. */
 enum err charset_by_name(struct str name, enum charset *out) MUST_CHECK;
+/** Names as in -Z, any case: all that hold ASCII and have one byte for a character, too. */
+enum err charset_for_output(struct str name, enum charset *out) MUST_CHECK;
 /**
  * Decode the character at the start of s: shortest form, no surrogates, up to U+10FFFF.
  * @return Its length in bytes, 1 to 4; 0 when the first byte starts no character (or s is empty).

@@ -124,23 +124,30 @@ static struct str bare_address(struct str value)
     return close < value.len ? str_trim(str_sub(value, open + 1, close)) : value;
 }
 
-/** `192.0.2.1 masklen 30` is found by its IPv4 address; anything else is not found. */
-static void add_interface_address(struct collector *c, struct str value)
+enum err rpsl_interface_address(struct str value, struct arena *arena, struct str *out)
 {
     struct ip_range range;
     char text[IP_TEXT_MAX];
     size_t len;
 
     if (ip_parse_v4(before_any(value, STR(" ")), &range) != ERR_OK || range.begin != range.end) {
-        return;
+        return ERR_NOT_FOUND;
     }
     len = ip_format_prefix(&range, text);
-    value = arena_strdup(c->arena, before_any((struct str){text, len}, STR("/")));
-    if (value.at == NULL) {
-        c->rc = ERR_LIMIT;
-        return;
+    *out = arena_strdup(arena, before_any((struct str){text, len}, STR("/")));
+    return out->at == NULL ? ERR_LIMIT : ERR_OK;
+}
+
+/** What has no such address is not found. */
+static void add_interface_address(struct collector *c, struct str value)
+{
+    enum err rc = rpsl_interface_address(value, c->arena, &value);
+
+    if (rc == ERR_OK) {
+        add_value(c, ATTR_IFADDR, value);
+    } else if (rc != ERR_NOT_FOUND) {
+        c->rc = rc;
     }
-    add_value(c, ATTR_IFADDR, value);
 }
 
 static void add_attribute(struct collector *c, enum rpsl_attr_id attr, struct str value)

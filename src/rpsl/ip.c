@@ -48,10 +48,13 @@ static bool read_natural(struct str s, uint64_t max, uint64_t *out)
     return (s.len == 1 || (s.len > 1 && s.at[0] != '0')) && read_digits(s, 10, max, out);
 }
 
-/** A decimal number that may have a plus sign and leading zeros. */
+/** A decimal number that may have a sign and leading zeros; -0 is 0, too. */
 static bool read_lenient(struct str s, uint64_t max, uint64_t *out)
 {
-    return read_digits(s.len > 0 && s.at[0] == '+' ? str_sub(s, 1, s.len) : s, 10, max, out);
+    bool is_negative = s.len > 0 && s.at[0] == '-';
+
+    return read_digits(is_negative || (s.len > 0 && s.at[0] == '+') ? str_sub(s, 1, s.len) : s, 10,
+                       is_negative ? 0 : max, out);
 }
 
 enum spelling { NATURAL, LENIENT }; /* As above. */
@@ -64,12 +67,14 @@ static bool read_octets(struct str s, unsigned least, enum spelling spelling, u1
     unsigned count = 0, octet;
 
     for (;; at++) {
+        bool is_negative = spelling == LENIENT && at < end && *at == '-';
+
         octet = 0;
-        at += spelling == LENIENT && at < end && *at == '+';
+        at += is_negative || (spelling == LENIENT && at < end && *at == '+');
         for (begin = at; at < end && *at >= '0' && *at <= '9' && octet <= 255; at++) {
             octet = octet * 10 + (unsigned)(*at - '0');
         }
-        if (count == 4 || at == begin || octet > 255 ||
+        if (count == 4 || at == begin || octet > 255 || (is_negative && octet > 0) ||
             (spelling == NATURAL && *begin == '0' && at > begin + 1)) {
             return false;
         }
@@ -163,10 +168,22 @@ static size_t find_gap(struct str s)
     return s.len;
 }
 
+/** Cut off `%1`, a zone of up to nine digits; not from an address that ends like one of IPv4. */
+static struct str without_zone(struct str s)
+{
+    size_t zone = str_find(s, '%', 0);
+    bool is_number = zone < s.len && s.len - zone <= 10 && str_find(s, '.', 0) == s.len;
+
+    for (size_t i = zone + 1; i < s.len; i++) {
+        is_number = is_number && digit_value(s.at[i], 10) >= 0;
+    }
+    return is_number ? str_sub(s, 0, zone) : s;
+}
+
 static bool read_v6_address(struct str s, u128 *out)
 {
     uint16_t groups[8] = {0}, behind[8];
-    size_t gap = find_gap(s);
+    size_t gap = find_gap(s = without_zone(s));
     u128 address = 0;
 
     if (gap == s.len) {
@@ -241,7 +258,7 @@ static enum err read_in_addr(struct str labels, struct ip_range *out)
         }
         end = begin;
         if (dash < label.len &&
-            (count > 0 || !read_natural(str_sub(label, dash + 1, label.len), 255, &end))) {
+            (count > 0 || !read_digits(str_sub(label, dash + 1, label.len), 10, 255, &end))) {
             return ERR_SYNTAX;
         }
         range.begin |= (u128)begin << 8 * count;
@@ -300,30 +317,29 @@ enum err ip_parse_reverse(struct str s, struct ip_range *out)
     return ERR_SYNTAX;
 }
 
-static bool read_as_number(struct str s, u128 *out)
+static bool read_as_number(struct str s, uint64_t max, u128 *out)
 {
     uint64_t number;
 
-    if (!str_starts_nocase(s, STR("AS")) ||
-        !read_digits(str_sub(s, 2, s.len), 10, UINT32_MAX, &number)) {
+    if (!str_starts_nocase(s, STR("AS")) || !read_digits(str_sub(s, 2, s.len), 10, max, &number)) {
         return false;
     }
     *out = number;
     return true;
 }
 
-enum err ip_parse_as_range(struct str s, struct ip_range *out)
+enum err ip_parse_as_range(struct str s, uint64_t max, struct ip_range *out)
 {
     struct ip_range range = {.is_v6 = false};
     size_t dash;
 
     s = str_trim(s);
     dash = str_find(s, '-', 0);
-    if (!read_as_number(str_trim_right(str_sub(s, 0, dash)), &range.begin)) {
+    if (!read_as_number(str_trim_right(str_sub(s, 0, dash)), max, &range.begin)) {
         return ERR_SYNTAX;
     }
     range.end = range.begin;
-    if (dash < s.len && (!read_as_number(str_trim(str_sub(s, dash + 1, s.len)), &range.end) ||
+    if (dash < s.len && (!read_as_number(str_trim(str_sub(s, dash + 1, s.len)), max, &range.end) ||
                          range.begin > range.end)) {
         return ERR_SYNTAX;
     }

@@ -20,11 +20,12 @@ struct ip_range {
 
 /**
  * An address (four octets, no leading zeros), a prefix or a - b. In the latter two, octets missing
- * at the right are 0 and `010` and `+10` are 10; a prefix has no bits beyond its length.
+ * at the right are 0 and `010` and `+10` are 10, `-0` is 0; a prefix has no bits beyond its length.
  */
 enum err ip_parse_v4(struct str s, struct ip_range *out) MUST_CHECK;
 /**
- * An address or a prefix, `[]` round the address allowed; bits beyond the length are dropped.
+ * An address or a prefix, `[]` round the address and a zone (`%1`) allowed; bits beyond the length
+ * are dropped.
  * IPv4-mapped addresses (`::ffff:1.2.3.4`) are none of ours.
  */
 enum err ip_parse_v6(struct str s, struct ip_range *out) MUST_CHECK;
@@ -35,8 +36,9 @@ enum err ip_parse(struct str s, struct ip_range *out) MUST_CHECK;
  * digits; a trailing dot is allowed. e164.arpa is none of them.
  */
 enum err ip_parse_reverse(struct str s, struct ip_range *out) MUST_CHECK;
-/** `AS1 - AS5`, or a single `AS1`. */
-enum err ip_parse_as_range(struct str s, struct ip_range *out) MUST_CHECK;
+/** `AS1 - AS5`, or a single `AS1`. @param max  The highest number that is one: UINT32_MAX, or for
+ * what is only asked for more, at most INT64_MAX. */
+enum err ip_parse_as_range(struct str s, uint64_t max, struct ip_range *out) MUST_CHECK;
 
 #define IP_TEXT_MAX 96
 /**

@@ -93,7 +93,7 @@ static bool read_range(enum rpsl_class class, struct str key, struct ip_range *o
     case CLASS_ROUTE6:
         return split_route_key(key, &prefix, &origin) && ip_parse_v6(prefix, out) == ERR_OK;
     case CLASS_AS_BLOCK:
-        return ip_parse_as_range(key, out) == ERR_OK;
+        return ip_parse_as_range(key, UINT32_MAX, out) == ERR_OK;
     case CLASS_DOMAIN:
         return ip_parse_reverse(key, out) == ERR_OK;
     default:

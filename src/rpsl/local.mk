@@ -3,7 +3,7 @@ librpsl_a_CFLAGS = $(AM_CFLAGS)
 librpsl_a_SOURCES = \
     src/rpsl/attributes.h src/rpsl/classes.h src/rpsl/templates.h \
     src/rpsl/schema.c src/rpsl/schema.h \
-    src/rpsl/charset.c src/rpsl/charset.h \
+    src/rpsl/charset.c src/rpsl/charset.h src/rpsl/charset_table.h \
     src/rpsl/fold.c src/rpsl/fold.h src/rpsl/fold_table.h \
     src/rpsl/ip.c src/rpsl/ip.h \
     src/rpsl/object.c src/rpsl/object.h \

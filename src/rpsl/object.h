@@ -103,6 +103,12 @@ typedef bool rpsl_value_visitor(void *context, unsigned index_attr, struct str f
 enum err rpsl_index_values(const struct rpsl_object *object, struct arena *arena,
                            rpsl_value_visitor *visit, void *context) MUST_CHECK;
 
+/**
+ * The IPv4 address that begins an ifaddr: value (`192.0.2.1 masklen 30`), as it is indexed.
+ * @return ERR_OK; ERR_NOT_FOUND when there is none; ERR_LIMIT when the arena is full.
+ */
+enum err rpsl_interface_address(struct str value, struct arena *arena, struct str *out) MUST_CHECK;
+
 /** Which range tree an object lives in. */
 enum rpsl_range_kind {
     RANGE_NONE,

@@ -19,7 +19,7 @@ libstorage_a_SOURCES += src/storage/checkpoint.c src/storage/checkpoint.h \
     src/storage/checkpoint_read.c src/storage/checkpoint_format.h
 libstorage_a_SOURCES += src/storage/snapshot.c src/storage/snapshot.h
 libstorage_a_SOURCES += src/storage/reader.c
-libstorage_a_SOURCES += src/storage/ranges.c
+libstorage_a_SOURCES += src/storage/ranges.c src/storage/walk.c src/storage/walk.h
 libstorage_a_SOURCES += \
     src/storage/acl_store.c src/storage/acl_store.h src/storage/batch.c \
     src/storage/history.c src/storage/history.h src/storage/jdbc.c \

@@ -13,18 +13,9 @@
  * - of several smallest ranges that contain R, which then cross, the one with the lowest begin is
  * taken: the result does not depend on the order of arrival.
  */
+#include "storage/walk.h"
+
 #include <assert.h>
-
-#include "storage/version.h"
-
-struct walk {
-    enum rpsl_range_kind kind;
-    const struct ip_range *wanted;
-    struct tree_cursor cursor;
-    struct tree_view view;
-    struct arena *arena;
-    struct id_list *out;
-};
 
 static bool same_range(const struct ip_range *a, const struct ip_range *b)
 {
@@ -36,13 +27,8 @@ static bool is_inside(const struct ip_range *inner, const struct ip_range *outer
     return inner->begin >= outer->begin && inner->end <= outer->end;
 }
 
-static enum err take(struct walk *walk, const uint8_t *record)
-{
-    return id_list_add(walk->out, walk->arena, record_id(tree_of_range(walk->kind), record));
-}
-
 /** Go to the first record at or behind a range. */
-static const uint8_t *seek_range(struct walk *walk, const struct ip_range *range)
+static const uint8_t *seek_range(struct id_walk *walk, const struct ip_range *range)
 {
     uint8_t start[RECORD_BYTES_MAX];
 
@@ -51,7 +37,7 @@ static const uint8_t *seek_range(struct walk *walk, const struct ip_range *range
 }
 
 /** The cursor's own record or the first behind it that ends at or behind `end`. */
-static const uint8_t *reach_end(struct walk *walk, u128 end)
+static const uint8_t *reach_end(struct id_walk *walk, u128 end)
 {
     struct ip_range bound = {.begin = 0, .end = end};
     uint8_t record[RECORD_BYTES_MAX];
@@ -60,144 +46,170 @@ static const uint8_t *reach_end(struct walk *walk, u128 end)
     return tree_next_low(&walk->cursor, record + walk->view.shape->low_at);
 }
 
-/** The next record that contains what is wanted, or NULL. @param first  Whether to begin at the
- * start of the tree. */
-static const uint8_t *next_containing(struct walk *walk, bool first, struct ip_range *range)
-{
-    const uint8_t *record =
-        first ? tree_seek(&walk->cursor, walk->view, NULL) : tree_next(&walk->cursor);
+/* --- what contains a range --- */
 
-    if (record == NULL || (record = reach_end(walk, walk->wanted->end)) == NULL) {
+/** The cursor's own record or the next behind it that contains what is wanted, or NULL. */
+static const uint8_t *reach_containing(struct id_walk *walk, struct ip_range *range)
+{
+    const uint8_t *record = reach_end(walk, walk->wanted.end);
+
+    if (record == NULL) {
         return NULL;
     }
     range_record_get(record, walk->kind, range);
-    return range->begin <= walk->wanted->begin ? record : NULL;
+    return range->begin <= walk->wanted.begin ? record : NULL;
 }
 
-static enum err collect_containing(struct walk *walk)
+static const uint8_t *first_containing(struct id_walk *walk, struct ip_range *range)
+{
+    return tree_seek(&walk->cursor, walk->view, NULL) == NULL ? NULL
+                                                              : reach_containing(walk, range);
+}
+
+static const uint8_t *next_containing(struct id_walk *walk, struct ip_range *range)
+{
+    return tree_next(&walk->cursor) == NULL ? NULL : reach_containing(walk, range);
+}
+
+static enum err visit_containing(struct id_walk *walk)
 {
     struct ip_range range;
-    const uint8_t *record = next_containing(walk, true, &range);
+    enum err rc = walk_take(walk);
 
-    for (; record != NULL; record = next_containing(walk, false, &range)) {
-        if (take(walk, record) != ERR_OK) {
-            return ERR_LIMIT;
-        }
-    }
-    return ERR_OK;
+    walk->record = next_containing(walk, &range);
+    return rc;
 }
 
-static enum err collect_exact(struct walk *walk, const struct ip_range *wanted)
+/* --- one range --- */
+
+static enum err visit_exact(struct id_walk *walk)
 {
-    const uint8_t *record = seek_range(walk, wanted);
+    struct ip_range range;
+    enum err rc = walk_take(walk);
+
+    walk->record = tree_next(&walk->cursor);
+    if (walk->record != NULL) {
+        range_record_get(walk->record, walk->kind, &range);
+        walk->record = same_range(&range, &walk->last) ? walk->record : NULL;
+    }
+    return rc;
+}
+
+static void begin_exact(struct id_walk *walk, const struct ip_range *wanted)
+{
     struct ip_range range;
 
-    for (; record != NULL; record = tree_next(&walk->cursor)) {
-        range_record_get(record, walk->kind, &range);
-        if (!same_range(&range, wanted)) {
-            return ERR_OK;
-        }
-        if (take(walk, record) != ERR_OK) {
-            return ERR_LIMIT;
-        }
+    walk->visit = visit_exact;
+    walk->last = *wanted;
+    walk->record = seek_range(walk, wanted);
+    if (walk->record != NULL) {
+        range_record_get(walk->record, walk->kind, &range);
+        walk->record = same_range(&range, wanted) ? walk->record : NULL;
     }
-    return ERR_OK;
 }
 
-static enum err collect_one_less(struct walk *walk)
+static void begin_one_less(struct id_walk *walk)
 {
     struct ip_range range, best = {0};
     bool found = false;
-    const uint8_t *record = next_containing(walk, true, &range);
+    const uint8_t *record = first_containing(walk, &range);
 
-    for (; record != NULL; record = next_containing(walk, false, &range)) {
-        if (!same_range(&range, walk->wanted) &&
+    for (; record != NULL; record = next_containing(walk, &range)) {
+        if (!same_range(&range, &walk->wanted) &&
             (!found || range.end - range.begin < best.end - best.begin)) {
             best = range;
             found = true;
         }
     }
-    return found ? collect_exact(walk, &best) : ERR_OK;
+    walk->record = NULL;
+    if (found) {
+        begin_exact(walk, &best);
+    }
 }
 
-static enum err collect_more(struct walk *walk)
+/* --- what lies strictly inside a range --- */
+
+static bool is_behind(const struct id_walk *walk, const struct ip_range *range)
 {
-    const uint8_t *record = seek_range(walk, walk->wanted);
+    return range->begin > walk->wanted.end;
+}
+
+static enum err visit_more(struct id_walk *walk)
+{
     struct ip_range range;
+    enum err rc = ERR_OK;
 
-    for (; record != NULL; record = tree_next(&walk->cursor)) {
-        range_record_get(record, walk->kind, &range);
-        if (range.begin > walk->wanted->end) {
-            return ERR_OK;
-        }
-        if (is_inside(&range, walk->wanted) && !same_range(&range, walk->wanted) &&
-            take(walk, record) != ERR_OK) {
-            return ERR_LIMIT;
-        }
+    range_record_get(walk->record, walk->kind, &range);
+    if (is_behind(walk, &range)) {
+        walk->record = NULL;
+        return ERR_OK;
     }
-    return ERR_OK;
+    if (is_inside(&range, &walk->wanted) && !same_range(&range, &walk->wanted)) {
+        rc = walk_take(walk);
+    }
+    walk->record = tree_next(&walk->cursor);
+    return rc;
 }
 
-static enum err collect_one_more(struct walk *walk)
+static enum err visit_one_more(struct id_walk *walk)
 {
-    const uint8_t *record = seek_range(walk, walk->wanted);
-    struct ip_range range, last = {0};
-    bool found = false;
+    struct ip_range *last = &walk->last, range;
+    enum err rc = ERR_OK;
 
-    while (record != NULL) {
-        range_record_get(record, walk->kind, &range);
-        if (range.begin > walk->wanted->end) {
-            return ERR_OK;
-        }
-        if (is_inside(&range, walk->wanted) && !same_range(&range, walk->wanted) &&
-            (!found || range.end > last.end || same_range(&range, &last))) {
-            if (take(walk, record) != ERR_OK) {
-                return ERR_LIMIT;
-            }
-            last = range;
-            found = true;
-        }
-        record = tree_next(&walk->cursor);
-        if (found && record != NULL) {
-            range_record_get(record, walk->kind, &range);
-            if (!same_range(&range, &last)) {
-                if (last.end == walk->wanted->end) {
-                    return ERR_OK; /* Nothing behind it is inside. */
-                }
-                record = reach_end(walk, last.end + 1);
-            }
+    range_record_get(walk->record, walk->kind, &range);
+    if (is_behind(walk, &range)) {
+        walk->record = NULL;
+        return ERR_OK;
+    }
+    if (is_inside(&range, &walk->wanted) && !same_range(&range, &walk->wanted) &&
+        (!walk->found || range.end > last->end || same_range(&range, last))) {
+        rc = walk_take(walk);
+        *last = range;
+        walk->found = true;
+    }
+    walk->record = tree_next(&walk->cursor);
+    if (walk->found && walk->record != NULL) {
+        range_record_get(walk->record, walk->kind, &range);
+        if (!same_range(&range, last)) {
+            /* Nothing behind a range that ends with the wanted one is inside. */
+            walk->record = last->end == walk->wanted.end ? NULL : reach_end(walk, last->end + 1);
         }
     }
-    return ERR_OK;
+    return rc;
 }
 
-enum err snapshot_by_range(const struct snapshot *snap, enum rpsl_range_kind kind,
-                           const struct ip_range *range, enum range_mode mode, struct arena *arena,
-                           struct id_list *out)
+void walk_ranges(struct id_walk *walk, const struct snapshot *snap, enum rpsl_range_kind kind,
+                 const struct ip_range *range, enum range_mode mode)
 {
-    size_t before = out->count;
-    struct walk walk = {.kind = kind,
-                        .wanted = range,
-                        .view = snapshot_tree(snap, tree_of_range(kind)),
-                        .arena = arena,
-                        .out = out};
-    enum err rc;
+    struct ip_range first;
 
     assert(kind > RANGE_NONE && kind < RANGE_KIND_COUNT);
+    walk->kind = kind;
+    walk->tree = tree_of_range(kind);
+    walk->view = snapshot_tree(snap, walk->tree);
+    walk->wanted = *range;
+    walk->found = false;
     switch (mode) {
     case RANGE_EXACT:
-        return collect_exact(&walk, range);
+        begin_exact(walk, range);
+        break;
     case RANGE_EXACT_OR_LESS:
-        rc = collect_exact(&walk, range);
-        return rc == ERR_OK && out->count == before ? collect_one_less(&walk) : rc;
+        begin_exact(walk, range);
+        if (walk->record == NULL) {
+            begin_one_less(walk);
+        }
+        break;
     case RANGE_ONE_LESS:
-        return collect_one_less(&walk);
+        begin_one_less(walk);
+        break;
     case RANGE_ALL_LESS:
-        return collect_containing(&walk);
+        walk->visit = visit_containing;
+        walk->record = first_containing(walk, &first);
+        break;
     case RANGE_ONE_MORE:
-        return collect_one_more(&walk);
     case RANGE_ALL_MORE:
-        return collect_more(&walk);
+        walk->visit = mode == RANGE_ONE_MORE ? visit_one_more : visit_more;
+        walk->record = seek_range(walk, range);
+        break;
     }
-    return ERR_OK;
 }

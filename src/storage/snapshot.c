@@ -183,28 +183,21 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/** Values that start with a prefix, as far as the record can tell. */
-static enum err collect_hosts(const struct snapshot *snap, struct str folded, struct arena *arena,
-                              struct id_list *out)
+enum err snapshot_by_prefix(const struct snapshot *snap, unsigned index_attr,
+                            struct str folded_prefix, struct arena *arena, struct id_list *out)
 {
-    size_t len = folded.len < HOST_BYTES ? folded.len : HOST_BYTES, first = out->count, kept;
-    uint8_t start[RECORD_BYTES_MAX] = {0};
-    struct tree_cursor cursor;
-    const uint8_t *record;
+    size_t first = out->count, kept = first;
+    enum err rc;
 
-    memcpy(start, folded.at, len);
-    record = tree_seek(&cursor, snapshot_tree(snap, TREE_HOSTS), start);
-    for (; record != NULL && memcmp(record, start, len) == 0; record = tree_next(&cursor)) {
-        if (id_list_add(out, arena, record_id(TREE_HOSTS, record)) != ERR_OK) {
-            return ERR_LIMIT;
-        }
+    if (!entries_by_prefix(index_attr)) {
+        return ERR_DENIED;
     }
-    if (out->count == first) {
-        return ERR_OK;
+    rc = snapshot_by_value(snap, index_attr, folded_prefix, arena, out);
+    if (rc != ERR_OK || out->count == first) {
+        return rc;
     }
     /* An object may have several such values; ids ascend only within one. */
     qsort(out->ids + first, out->count - first, sizeof(out->ids[0]), compare_ids);
-    kept = first;
     for (size_t i = first; i < out->count; i++) {
         if (kept == first || out->ids[kept - 1] != out->ids[i]) {
             out->ids[kept++] = out->ids[i];
@@ -212,36 +205,6 @@ static enum err collect_hosts(const struct snapshot *snap, struct str folded, st
     }
     out->count = kept;
     return ERR_OK;
-}
-
-enum err snapshot_by_value(const struct snapshot *snap, unsigned index_attr, struct str folded,
-                           struct arena *arena, struct id_list *out)
-{
-    uint8_t start[RECORD_BYTES_MAX];
-    struct tree_cursor cursor;
-    const uint8_t *record;
-
-    if (entries_by_prefix(index_attr)) {
-        return collect_hosts(snap, folded, arena, out);
-    }
-    posting_record_start(start, index_attr, folded);
-    record = tree_seek(&cursor, snapshot_tree(snap, TREE_POSTINGS), start);
-    for (; record != NULL && memcmp(record, start, POSTING_BYTES) == 0;
-         record = tree_next(&cursor)) {
-        if (id_list_add(out, arena, record_id(TREE_POSTINGS, record)) != ERR_OK) {
-            return ERR_LIMIT;
-        }
-    }
-    return ERR_OK;
-}
-
-enum err snapshot_by_prefix(const struct snapshot *snap, unsigned index_attr,
-                            struct str folded_prefix, struct arena *arena, struct id_list *out)
-{
-    if (!entries_by_prefix(index_attr)) {
-        return ERR_DENIED;
-    }
-    return collect_hosts(snap, folded_prefix, arena, out);
 }
 
 uint32_t snapshot_next(const struct snapshot *snap, uint32_t after)

@@ -135,6 +135,24 @@ enum range_mode {
 enum err snapshot_by_range(const struct snapshot *snap, enum rpsl_range_kind kind,
                            const struct ip_range *range, enum range_mode mode, struct arena *arena,
                            struct id_list *out) MUST_CHECK;
+
+struct id_walk; /* Opaque; in the arena. */
+/**
+ * The same look-ups in short steps, for lists that may be long. The snapshot, the list and its
+ * arena must stay until the last step. Values: of an attribute of snapshot_by_prefix() those that
+ * start with `folded`, in no order and with doubles.
+ * @return ERR_OK; ERR_LIMIT when the arena is full.
+ */
+enum err snapshot_value_walk(const struct snapshot *snap, unsigned index_attr, struct str folded,
+                             struct arena *arena, struct id_list *out,
+                             struct id_walk **walk) MUST_CHECK;
+enum err snapshot_range_walk(const struct snapshot *snap, enum rpsl_range_kind kind,
+                             const struct ip_range *range, enum range_mode mode,
+                             struct arena *arena, struct id_list *out,
+                             struct id_walk **walk) MUST_CHECK;
+/** Append some more ids. @return ERR_OK; ERR_LIMIT. */
+enum err id_walk_step(struct id_walk *walk, bool *is_done) MUST_CHECK;
+
 /** The range an object of a range kind is filed under is not stored with it: take it from the key
  * of its text. */
 
@@ -144,8 +162,7 @@ enum err snapshot_sort(struct reader *reader, const struct snapshot *snap, struc
                        struct arena *arena) MUST_CHECK;
 struct id_sort; /* Opaque. */
 /**
- * The same in short steps, but for lists that are short beside the source:
- * those are sorted in one.
+ * The same in short steps.
  * @param list   Must stay where it is until the last step, as must the snapshot.
  * @param arena  What is taken from it stays taken.
  */

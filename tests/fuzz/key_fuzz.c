@@ -55,9 +55,7 @@ static void check_key(const struct search_key *key)
     if (key->has_reverse) {
         check_range(&key->reverse);
     }
-    if (key->has_as_range) {
-        check_range(&key->as_range);
-    }
+    require(!key->has_as_range || key->as_range.begin <= key->as_range.end);
     require(!key->has_origin || (key->has_ip && str_starts(key->origin, STR("AS"))));
 }
 

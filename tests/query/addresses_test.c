@@ -86,21 +86,23 @@ Test(addresses, finds_what_a_plain_list_finds)
 {
     unsigned seed = 20261122;
 
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 600; i++) {
         unsigned begin = (unsigned)rand_r(&seed) % 1000, length = (unsigned)rand_r(&seed) % 100;
-        struct ip_range range = {begin, begin + length, false};
+        struct ip_range range = {begin, begin + length, i % 2 == 1};
 
         address_list_add(&list, &range, i);
     }
     address_list_seal(&list);
-    for (unsigned at = 0; at < 1200; at++) {
-        struct ip_range address = {at, at, false};
+    for (unsigned n = 0; n < 2 * 1200; n++) {
+        unsigned at = n / 2;
+        struct ip_range address = {at, at, n % 2 == 1};
         const struct address_entry *found = address_list_find(&list, &address), *best = NULL;
 
         for (size_t i = 0; i < list.count; i++) {
             const struct address_entry *entry = &list.entries[i];
 
-            if (entry->range.begin <= at && at <= entry->range.end &&
+            if (entry->range.is_v6 == address.is_v6 && entry->range.begin <= at &&
+                at <= entry->range.end &&
                 (best == NULL || entry->range.begin > best->range.begin ||
                  (entry->range.begin == best->range.begin && entry->range.end < best->range.end))) {
                 best = entry;

@@ -217,6 +217,11 @@ Test(answer, charset_applies_to_objects)
     cr_expect(strstr(ask("-r -Z utf-8 ONE-MNT"), "\ndescr:          Stra\xC3\x9F"
                                                  "e \xE2\x82\xAC\n"));
     cr_expect(strstr(ask("-r -Z us-ascii ONE-MNT"), "\ndescr:          Stra?e ?\n"));
+    cr_expect(strstr(ask("-r -Z Windows-1252 ONE-MNT"), "\ndescr:          Stra\xDF"
+                                                        "e \x80\n"));
+    cr_expect(strstr(ask("-FZ cp437 ONE-MNT"), "\n*de: Stra\xE1"
+                                               "e ?\n"));
+    expect("-r -Z utf-16 ONE-MNT", "% Invalid character set utf-16\n\n");
 }
 
 Test(answer, lays_out_what_is_stored_otherwise)
@@ -270,6 +275,56 @@ Test(answer, nserver_is_a_prefix_with_wildcards)
     expect("-rBG -i nserver ns1.ex", domain);
     expect("-rBG -i nserver NS_.%net.", domain);
     expect("-rBG -i nserver s1.example", E101("RIPE"));
+    expect("-rBG -i nserver ns1\\.example", domain);
+    expect("-rBG -i nserver %net", domain);
+    expect("-rBG -i nserver ns\\_", E101("RIPE"));
+    expect("-rBG -i nserver ns1.example.net\\", E101("RIPE"));
+    expect("-rBG -i nserver .", E101("RIPE"));
+}
+
+/* References are found by what they refer to, whatever that is; values as they are. */
+Test(answer, what_a_reference_refers_to_may_be_of_another_class)
+{
+    fixture_apply(index_main,
+                  STR("ADD 1\n\norganisation: ORG-A1-RIPE\nabuse-c: AB1-RIPE\nsource: RIPE\n\n"
+                      "ADD 2\n\nmntner: K-MNT\nauth: PGPKEY-00000001\nsource: RIPE\n\n"));
+    reader_refresh(tools.reader);
+    expect("-rBG -i abuse-c ab1-ripe",
+           "organisation:   ORG-A1-RIPE\nabuse-c:        AB1-RIPE\nsource:         RIPE\n\n");
+    expect("-rBG -i auth pgpkey-00000001",
+           "mntner:         K-MNT\nauth:           PGPKEY-00000001\nsource:         RIPE\n\n");
+}
+
+Test(answer, interface_addresses_are_found_in_every_form)
+{
+    static const char router[] = "inet-rtr:       r.example\nifaddr:         192.0.2.1 masklen 30\n"
+                                 "source:         RIPE\n\n";
+
+    fixture_apply(index_main, STR("ADD 1\n\ninet-rtr: r.example\n"
+                                  "ifaddr: 192.0.2.1 masklen 30\nsource: RIPE\n\n"));
+    reader_refresh(tools.reader);
+    expect("-rBG -i ifaddr 192.0.2.1", router);
+    expect("-rBG -i ifaddr 192.0.2.1/32", router);
+    expect("-rBG -i ifaddr 192.0.2.1 - 192.0.2.9", router); /* The first word alone. */
+    expect("-rBG -i ifaddr 192.0.2.1/32 masklen 30", router);
+    expect("-rBG -i ifaddr 192.0.2.2", E101("RIPE"));
+    expect("-rBG -i ifaddr 2001:db8::1", E101("RIPE"));
+    expect("-rBG -i ifaddr r.example", E101("RIPE"));
+}
+
+Test(answer, no_block_holds_what_is_no_as_number)
+{
+    cr_expect(strstr(ask("-r -T as-block AS100"), "as-block:       AS1 - AS100\n"));
+    expect("-rB -T as-block AS4294967297 - AS4294967300", E101("RIPE")); /* 1 and 4, cut short. */
+}
+
+/* What is wrong with the argument is told behind the warning: it is found out later. */
+Test(answer, a_warning_comes_before_a_repetition)
+{
+    expect("-x -t a -t b X", "%WARNING:902: useless IP flag passed\n%\n"
+                             "% An IP flag (-l, -L, -m, -M, -x, -d or -b) used without an IP key."
+                             "\n\n%ERROR:110: multiple use of flag\n%\n"
+                             "% The flag \"-t\" cannot be used multiple times.\n\n");
 }
 
 Test(answer, no_grouping_prints_contacts_once_at_the_end)
@@ -624,4 +679,124 @@ Test(answer, a_list_of_no_sources_is_none)
 {
     ask("-s , nosuch");
     cr_expect_not_null(strstr(printed.at, "% No entries found in source RIPE"), "%s", printed.at);
+}
+
+/* --- long answers --- */
+
+#define MANY         600
+#define RECORDS_MAX  300 /* What a step may add to a list. */
+#define TEXTS_A_STEP 4
+
+/* Many objects that one key finds, and one that refers to many. */
+static void fill(void)
+{
+    struct buf text = {0};
+
+    for (int i = 0; i < MANY; i++) {
+        buf_printf(&text,
+                   "ADD 1\n\nroute: 10.9.0.0/16\norigin: AS%d\nmnt-by: ONE-MNT\nsource: RIPE\n\n",
+                   i);
+        buf_printf(&text,
+                   "ADD 2\n\ninetnum: 10.2.%d.%d\nnetname: MANY\nmnt-by: ONE-MNT\n"
+                   "source: RIPE\n\n",
+                   i / 256, i % 256);
+        buf_printf(&text, "ADD 3\n\nperson: Many Name\nnic-hdl: N%d-RIPE\nsource: RIPE\n\n", i);
+        buf_printf(&text, "ADD 4\n\nperson: Many Other\nnic-hdl: M%d-RIPE\nsource: RIPE\n\n", i);
+    }
+    buf_add_str(&text, STR("ADD 5\n\nmntner: BIG-MNT\nsource: RIPE\n"));
+    for (int i = 0; i < MANY; i++) {
+        buf_printf(&text, "admin-c: N%d-RIPE\n", i);
+    }
+    buf_add_char(&text, '\n');
+    fixture_apply(index_main, buf_str(&text));
+    buf_free(&text);
+    reader_refresh(tools.reader);
+}
+
+/* @return The steps of an answer; none of them does much. */
+static unsigned count_steps(const char *line, unsigned objects)
+{
+    struct answer answer;
+    unsigned steps = 0;
+    uint64_t printed_before = 0;
+    size_t ids_before = 0;
+
+    buf_clear(&printed);
+    arena_reset(arena);
+    cr_assert_eq(answer_read(&answer, &tools, str_from(line), &client, arena), ERR_OK);
+    while (answer_step(&answer, &printed) != ANSWER_DONE) {
+        steps++;
+        cr_assert_leq(answer.object_count, printed_before + 1, "line: %s", line);
+        cr_assert(answer.ids.count <= ids_before + RECORDS_MAX, "line: %s", line);
+        printed_before = answer.object_count;
+        ids_before = answer.ids.count;
+    }
+    answer_end(&answer);
+    cr_expect_eq(answer.object_count, objects, "line: %s: %zu", line, (size_t)answer.object_count);
+    return steps;
+}
+
+Test(answer, no_step_of_a_long_answer_takes_long)
+{
+    arena_free(arena);
+    arena = arena_new(1 << 24);
+    fill();
+    /* A step for each object, and steps for whatever texts are read before. */
+    cr_expect_geq(count_steps("-rB -T route 10.9.0.0/16", MANY), MANY + MANY / TEXTS_A_STEP);
+    cr_expect_geq(count_steps("-rB -T inetnum MANY", MANY), MANY + MANY / TEXTS_A_STEP);
+    cr_expect_geq(count_steps("-rB -T inetnum -M 10.2.0.0/16", MANY), MANY + MANY / 256);
+    cr_expect_geq(count_steps("-rB -T inetnum -m 10.2.0.0/16", MANY), MANY + MANY / 256);
+    cr_expect_geq(count_steps("-rB -T person many NAME", MANY), MANY + 3 * MANY / 256);
+    cr_expect_geq(count_steps("-rB -T route -i mnt-by ONE-MNT", MANY + 1), MANY + 2 * MANY / 64);
+    cr_expect_geq(count_steps("-B BIG-MNT", MANY + 1), MANY + MANY / TEXTS_A_STEP);
+    cr_expect_geq(count_steps("-GB BIG-MNT", MANY + 1), MANY + MANY / TEXTS_A_STEP);
+}
+
+Test(answer, a_long_answer_is_in_order)
+{
+    const char *at;
+
+    arena_free(arena);
+    arena = arena_new(1 << 24);
+    fill();
+    at = ask("-rBG -T route 10.9.0.0/16");
+    cr_expect(strstr(at, "origin:         AS0\n") < strstr(at, "origin:         AS1\n"));
+    cr_expect(strstr(at, "origin:         AS199\n") < strstr(at, "origin:         AS2\n"));
+    at = ask("-rBG -T inetnum MANY");
+    cr_expect(strstr(at, " 10.2.0.9\n") < strstr(at, " 10.2.0.10\n"));
+    cr_expect(strstr(at, " 10.2.0.255\n") < strstr(at, " 10.2.1.0\n"));
+    at = ask("-B BIG-MNT");
+    cr_expect(strstr(at, "\nnic-hdl:        N100-RIPE\n") <
+              strstr(at, "\nnic-hdl:        N11-RIPE\n"));
+    at = ask("-rB -T person Name");
+    cr_expect(strstr(at, "\nnic-hdl:        N100-RIPE\n") <
+              strstr(at, "\nnic-hdl:        N11-RIPE\n"));
+    cr_expect_null(strstr(at, "nic-hdl:        M"));
+}
+
+/* It is given up in whatever step it is. */
+Test(answer, a_long_answer_may_end_at_any_step)
+{
+    static const char *const lines[] = {"-rB -T route 10.9.0.0/16", "-rB -T inetnum MANY",
+                                        "-rB -T person many NAME", "-GB BIG-MNT"};
+
+    arena_free(arena);
+    arena = arena_new(1 << 24);
+    fill();
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        unsigned all = count_steps(lines[i], i == 3 ? MANY + 1 : MANY);
+
+        for (unsigned steps = 0; steps < all; steps += 1 + all / 60) {
+            struct answer answer;
+
+            arena_reset(arena);
+            cr_assert_eq(answer_read(&answer, &tools, str_from(lines[i]), &client, arena), ERR_OK);
+            for (unsigned step = 0; step < steps; step++) {
+                cr_assert_neq(answer_step(&answer, &printed), ANSWER_DONE);
+                answer_hold(&answer);
+                reader_refresh(tools.reader);
+            }
+            answer_end(&answer);
+        }
+    }
 }

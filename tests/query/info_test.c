@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "config.h"
+
 static struct buf ask(const char *line)
 {
     static const struct query_source sources[] = {
@@ -20,7 +22,7 @@ static struct buf ask(const char *line)
 
     cr_assert_eq(query_parse(str_from(line), arena, &query), ERR_OK);
     cr_assert(info_is_asked(&query));
-    info_print(&settings, &query, &out);
+    info_print(&settings, &query, arena, &out);
     buf_add_char(&out, '\0');
     arena_free(arena);
     return out;
@@ -89,4 +91,29 @@ Test(info, help_names_every_flag_in_comment_lines)
         cr_expect(line.len > 0 && line.at[0] == '%' && line.len <= 80, "%.*s", STR_ARG(line));
     }
     buf_free(&out);
+}
+
+#define E110(flag)                                                                                 \
+    "%ERROR:110: multiple use of flag\n%\n% The flag \"" flag                                      \
+    "\" cannot be used multiple times.\n\n"
+
+Test(info, an_argument_may_be_given_once)
+{
+    expect("-v a -v b", E110("-v"));
+    expect("-v a --verbose b", E110("--verbose"));
+    expect("-verb a -verb b", E110("--verbose"));
+    expect("--template a -t b", E110("--template"));
+    expect("-q types -q version", E110("-q"));
+}
+
+Test(info, only_what_is_carried_out_is_looked_at)
+{
+    const char *const sources = "RIPE:3:N:0-0\nRIPE-NONAUTH:3:N:0-0\nAPNIC-GRS:3:N:0-0\n\n";
+
+    expect("-t a -t b -v c -v d -q sources", sources);
+    expect("-q sources --version --types", sources);
+    expect("--types --version --list-sources", sources);
+    expect("--types --version", "% whois-server-" SERVER_VERSION "\n");
+    expect("-q Sources\t --version", sources);
+    expect("-v x -v y -t nosuch", "%ERROR:103: unknown object type 'nosuch'\n\n");
 }

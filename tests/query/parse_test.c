@@ -179,3 +179,44 @@ Test(parse, stops_at_the_arenas_ceiling)
     cr_expect_eq(query_parse(STR("-r this does not fit"), small, &query), ERR_LIMIT);
     arena_free(small);
 }
+
+/* As if a letter and its long name were two flags. */
+Test(parse, lists_of_letters_come_before_those_of_long_names)
+{
+    struct query query;
+
+    cr_assert_eq(query_parse(STR("--sources c -s b,a --sources d,b -s e X"), arena, &query),
+                 ERR_OK);
+    cr_assert_eq(query.source_count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        cr_expect(str_eq(query.sources[i], str_sub(STR("BAECD"), i, i + 1)));
+    }
+    cr_assert_eq(query_parse(STR("--inverse org -i mb X"), arena, &query), ERR_OK);
+    cr_expect(query.inverse_count == 2 && query.inverse[0] == ATTR_MNT_BY &&
+              query.inverse[1] == ATTR_ORG);
+    cr_assert_eq(query_parse(STR("--select-types nosuch -T neither X"), arena, &query), ERR_SYNTAX);
+    cr_expect(str_eq(query.complaints[0].args[0], STR("neither")));
+}
+
+Test(parse, sources_are_in_upper_case)
+{
+    struct query query;
+
+    cr_assert_eq(
+        query_parse(STR("-s r\xC3\xAFpe,\xC3\x9F\xC3\xBF\xC2\xB5\xC3\xB7,?x X"), arena, &query),
+        ERR_OK);
+    cr_assert_eq(query.source_count, 3);
+    cr_expect(str_eq(query.sources[0], STR("R\xC3\x8FPE")));
+    cr_expect(str_eq(query.sources[1], STR("SS\xC5\xB8\xCE\x9C\xC3\xB7")));
+    cr_expect(str_eq(query.sources[2], STR("?X")));
+}
+
+Test(parse, a_token_with_an_end_of_line_has_any_number_of_dashes)
+{
+    struct query query;
+
+    cr_assert_eq(query_parse(STR("--nosuch\rflag X"), arena, &query), ERR_SYNTAX);
+    cr_expect_eq(query.complaints[0].message, MSG_BAD_OPTION);
+    cr_assert_eq(query_parse(STR("--nosuch X"), arena, &query), ERR_SYNTAX);
+    cr_expect_eq(query.complaints[0].message, MSG_BAD_OPTION_NAMED);
+}

@@ -42,6 +42,43 @@ Test(rpsl_charset, refuses_unknown_names)
     cr_expect_eq(charset_by_name(STR("utf"), &found), ERR_NOT_FOUND);
 }
 
+/* @return The bytes of one character, in a charset named as in -Z. */
+static unsigned encode(const char *name, const char *utf8)
+{
+    struct buf out = {0};
+    enum charset charset;
+    unsigned byte;
+
+    cr_assert_eq(charset_for_output(str_from(name), &charset), ERR_OK, "%s", name);
+    utf8_encode(str_from(utf8), charset, &out);
+    cr_assert_eq(out.len, 1, "%s", name);
+    byte = (unsigned char)out.at[0];
+    buf_free(&out);
+    return byte;
+}
+
+Test(rpsl_charset, output_may_be_in_any_charset_of_one_byte)
+{
+    enum charset charset;
+
+    cr_expect_eq(encode("windows-1252", "\xe2\x82\xac"), 0x80);
+    cr_expect_eq(encode("CP1252", "\xc3\xa9"), 0xe9);
+    cr_expect_eq(encode("ISO-8859-15", "\xe2\x82\xac"), 0xa4);
+    cr_expect_eq(encode("Latin-9", "\xc2\xa4"), '?');
+    cr_expect_eq(encode("latin2", "\xc5\x82"), 0xb3);
+    cr_expect_eq(encode("KOI8-R", "\xd0\xaf"), 0xf1);
+    cr_expect_eq(encode("koi8_u", "\xd1\x97"), 0xa7);
+    cr_expect_eq(encode("IBM866", "\xd0\xaf"), 0x9f);
+    cr_expect_eq(encode("csISOLatin1", "\xc3\xbf"), 0xff);
+    cr_expect_eq(encode("646", "\xc3\xbf"), '?');
+    cr_expect_eq(encode("ISO-8859-7", "\xf0\x9f\x98\x80"), '?');
+    cr_expect_eq(encode("ISO-8859-7", "A"), 'A');
+    cr_expect_eq(charset_for_output(STR("iso-8859-99"), &charset), ERR_NOT_FOUND);
+    cr_expect_eq(charset_for_output(STR("utf-16"), &charset), ERR_NOT_FOUND);
+    cr_expect_eq(charset_for_output(STR(""), &charset), ERR_NOT_FOUND);
+    cr_expect_eq(charset_by_name(STR("windows-1252"), &charset), ERR_NOT_FOUND);
+}
+
 struct utf8_case {
     char bytes[8];
     uint32_t character;

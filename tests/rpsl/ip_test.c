@@ -77,6 +77,9 @@ ParameterizedTestParameters(rpsl_ip, reads_ipv4)
         {"10.0.0.0/",                 ""                                 },
         {"10.0.0.0/8/8",              ""                                 },
         {"10.0.0.0/-1",               ""                                 },
+        {"10.-1.0.0/16",              ""                                 },
+        {"10.-.0.0/16",               ""                                 },
+        {"10.+-0.0.0/16",             ""                                 },
         {"256/8",                     ""                                 },
         {"10.0.0.9 - 10.0.0.1",       ""                                 },
         {"10.0.0.0 - 10.0.0.256",     ""                                 },
@@ -127,6 +130,9 @@ ParameterizedTestParameters(rpsl_ip, reads_ipv6)
         {"2001:67c:2e8:9::/64",      "2001:67c:2e8:9::/64"    },
         {"2001:db8:ffff::/33",       "2001:db8:8000::/33"     },
         {"::fffe:1.2.3.4",           "::fffe:102:304/128"     },
+        {"fe80::1%1",                "fe80::1/128"            },
+        {"fe80::1%012345678/10",     "fe80::/10"              },
+        {"[fe80::1%]/-0",            "::/0"                   },
  /* Refused. */
         {"",                         ""                       },
         {":",                        ""                       },
@@ -138,6 +144,11 @@ ParameterizedTestParameters(rpsl_ip, reads_ipv6)
         {"1:2:3:4::5:6:7:8",         ""                       },
         {"1::2::3",                  ""                       },
         {":1::2",                    ""                       },
+        {"fe80::1%eth0",             ""                       },
+        {"fe80::1%1234567890",       ""                       },
+        {"fe80::1%1%2",              ""                       },
+        {"fe80::1.2.3.4%1",          ""                       },
+        {"::/-1",                    ""                       },
         {"1::2:",                    ""                       },
         {"12345::",                  ""                       },
         {"g::",                      ""                       },
@@ -241,6 +252,11 @@ Test(rpsl_ip, reads_a_reverse_name_of_all_32_digits)
                  ERR_SYNTAX);
 }
 
+static enum err parse_as_range(struct str s, struct ip_range *out)
+{
+    return ip_parse_as_range(s, UINT32_MAX, out);
+}
+
 ParameterizedTestParameters(rpsl_ip, reads_as_ranges)
 {
     static struct ip_case cases[] = {
@@ -269,7 +285,16 @@ ParameterizedTestParameters(rpsl_ip, reads_as_ranges)
 
 ParameterizedTest(struct ip_case *c, rpsl_ip, reads_as_ranges)
 {
-    check(c, ip_parse_as_range, ip_format_as_range);
+    check(c, parse_as_range, ip_format_as_range);
+}
+
+Test(rpsl_ip, as_numbers_end_where_they_are_told_to)
+{
+    struct ip_range range;
+
+    cr_expect_eq(ip_parse_as_range(STR("AS5 - AS9223372036854775807"), INT64_MAX, &range), ERR_OK);
+    cr_expect(range.begin == 5 && range.end == INT64_MAX);
+    cr_expect_eq(ip_parse_as_range(STR("AS9223372036854775808"), INT64_MAX, &range), ERR_SYNTAX);
 }
 
 Test(rpsl_ip, takes_v6_by_its_colon)

@@ -10,7 +10,7 @@ RPSL_TESTS = \
     tests/rpsl/schema_test
 check_PROGRAMS += $(RPSL_TESTS)
 TESTS += $(RPSL_TESTS)
-EXTRA_DIST += tests/rpsl/make_fold_table.py
+EXTRA_DIST += tests/rpsl/make_fold_table.py tests/rpsl/make_charset_table.py
 
 tests_rpsl_charset_test_SOURCES = tests/rpsl/charset_test.c
 tests_rpsl_charset_test_LDADD = $(LINK_RPSL) $(CRITERION_LIBS)

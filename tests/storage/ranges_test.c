@@ -15,7 +15,7 @@ struct held {
     uint32_t id;
 };
 
-static struct arena *arena;
+static struct arena *arena, *keep; /* keep: not emptied by assert_modes(). */
 static struct index *made;
 static struct reader *reader;
 static struct held held[RANGES];
@@ -24,6 +24,7 @@ static size_t held_count;
 static void setup(void)
 {
     arena = arena_new(1 << 28);
+    keep = arena_new(1 << 24);
     made = index_new("TEST");
     reader = reader_new();
     reader_attach(reader, made);
@@ -38,20 +39,25 @@ static void teardown(void)
     reader_free(reader);
     index_free(made);
     arena_free(arena);
+    arena_free(keep);
 }
 
 TestSuite(storage_ranges, .init = setup, .fini = teardown, .timeout = 120);
 
-static void put(uint32_t id, const char *class, const char *range)
+static void put_held(uint32_t id, struct str text)
 {
-    struct str text = arena_printf(arena, "%s: %s\nsource: TEST\n", class, range);
     struct rpsl_object object;
     struct rpsl_key key;
 
     parse_good(text, arena, &object, &key);
     cr_assert_eq(index_put(made, id, 1, 1, &object, &key), ERR_OK);
-    cr_assert_neq(rpsl_object_range(&key, &held[held_count].range), RANGE_NONE, "%s", range);
+    cr_assert_neq(rpsl_object_range(&key, &held[held_count].range), RANGE_NONE, "%s", text.at);
     held[held_count++].id = id;
+}
+
+static void put(uint32_t id, const char *class, const char *range)
+{
+    put_held(id, arena_printf(arena, "%s: %s\nsource: TEST\n", class, range));
 }
 
 static int compare_held(const void *a, const void *b)
@@ -231,30 +237,81 @@ Test(storage_ranges, every_mode_is_its_definition_for_ipv6)
     }
 }
 
-/* The ranges of a seed, put in an order of their own and in many batches, while others come and go:
- * what is found is what the definition says, by the same ids. */
-static void run_in_order(uint64_t range_seed, uint64_t order_seed)
+/* A random object of a kind: few enough places for ranges to nest, touch and repeat, and to cross
+ * where they need not be prefixes. */
+static struct str make_object(enum rpsl_range_kind kind, uint64_t *seed)
 {
-    enum { COUNT = 120, PER_BATCH = 7, PASSING = 10000 };
-    char ranges[COUNT][80];
+    uint32_t begin = draw(seed, 200), end = begin + draw(seed, 200 - begin);
+    uint32_t bits = draw(seed, 9);
+
+    switch (kind) {
+    case RANGE_INETNUM:
+        return arena_printf(keep, "inetnum: 10.0.0.%u - 10.0.0.%u\nsource: TEST\n", begin, end);
+    case RANGE_INET6NUM:
+        return arena_printf(keep, "inet6num: 2001:db8::%x/%u\nsource: TEST\n", begin, 120 + bits);
+    case RANGE_ROUTE:
+        return arena_printf(keep, "route: 10.0.0.%u/%u\norigin: AS%u\nsource: TEST\n",
+                            begin >> (8 - bits) << (8 - bits), 24 + bits, end);
+    case RANGE_ROUTE6:
+        return arena_printf(keep, "route6: 2001:db8::%x/%u\norigin: AS%u\nsource: TEST\n", begin,
+                            120 + bits, end);
+    case RANGE_DOMAIN4:
+        return arena_printf(keep, "domain: %u-%u.0.0.10.in-addr.arpa\nsource: TEST\n", begin, end);
+    case RANGE_DOMAIN6:
+        return bits < 5
+                   ? arena_printf(keep, "domain: %x.8.b.d.0.1.0.0.2.ip6.arpa\nsource: TEST\n",
+                                  begin % 16)
+                   : arena_printf(keep, "domain: %x.%x.8.b.d.0.1.0.0.2.ip6.arpa\nsource: TEST\n",
+                                  end % 16, begin % 16);
+    default:
+        return arena_printf(keep, "as-block: AS%u - AS%u\nsource: TEST\n", begin, end);
+    }
+}
+
+/* Everything that was put, what begins with one of them and ends with another, and its inside. */
+static void assert_all(enum rpsl_range_kind kind, uint64_t seed)
+{
+    for (size_t i = 0; i < held_count; i++) {
+        for (size_t j = i % 7; j < held_count; j += 7) {
+            struct ip_range wanted = {.begin = held[i].range.begin,
+                                      .end = held[j].range.end,
+                                      .is_v6 = held[i].range.is_v6};
+
+            if (wanted.begin > wanted.end) {
+                continue;
+            }
+            assert_modes(kind, &wanted, seed);
+            wanted.begin += wanted.begin < wanted.end;
+            assert_modes(kind, &wanted, seed);
+            wanted.end -= wanted.begin < wanted.end;
+            assert_modes(kind, &wanted, seed);
+        }
+    }
+}
+
+/* The objects of a seed, put in an order of their own and in many batches, while others come and
+ * go; then some of them go, too: what is found is what the definition says, by the same ids. */
+static void run_in_order(enum rpsl_range_kind kind, uint64_t object_seed, uint64_t order_seed)
+{
+    enum { COUNT = 90, PER_BATCH = 7, PASSING = 10000 };
+    struct str texts[COUNT];
     uint32_t ids[COUNT];
+    uint64_t seed = order_seed;
 
     for (uint32_t i = 0; i < COUNT; i++) {
-        uint32_t begin = draw(&range_seed, 200), end = begin + draw(&range_seed, 200 - begin);
-
-        snprintf(ranges[i], sizeof(ranges[i]), "10.0.0.%u - 10.0.0.%u", begin, end);
+        texts[i] = make_object(kind, &object_seed);
         ids[i] = i;
     }
     for (uint32_t i = COUNT - 1; i > 0; i--) {
-        uint32_t other = draw(&order_seed, i + 1), id = ids[i];
+        uint32_t other = draw(&seed, i + 1), id = ids[i];
 
         ids[i] = ids[other];
         ids[other] = id;
     }
     index_begin(made);
     for (uint32_t i = 0; i < COUNT; i++) {
-        put(ids[i] + 1, "inetnum", ranges[ids[i]]);
-        put(PASSING + i, "inetnum", ranges[draw(&order_seed, COUNT)]);
+        put_held(ids[i] + 1, texts[ids[i]]);
+        put_held(PASSING + i, texts[draw(&seed, COUNT)]);
         held_count--;
         if (i >= PER_BATCH) {
             cr_assert_eq(index_remove(made, PASSING + i - PER_BATCH), ERR_OK);
@@ -268,22 +325,24 @@ static void run_in_order(uint64_t range_seed, uint64_t order_seed)
         cr_assert_eq(index_remove(made, PASSING + i), ERR_OK);
     }
     publish();
-    for (uint32_t begin = 0; begin < 200; begin += 3) {
-        for (uint32_t size = 0; begin + size < 200; size += 1 + size / 4) {
-            struct ip_range wanted = {.begin = (10u << 24) + begin,
-                                      .end = (10u << 24) + begin + size};
-
-            assert_modes(RANGE_INETNUM, &wanted, order_seed);
-        }
+    assert_all(kind, order_seed);
+    index_begin(made);
+    for (size_t i = 0; i < held_count; i += 1 + draw(&seed, 3)) {
+        cr_assert_eq(index_remove(made, held[i].id), ERR_OK);
+        held[i] = held[--held_count];
     }
+    publish();
+    assert_all(kind, order_seed);
 }
 
 Test(storage_ranges, the_order_of_arrival_decides_nothing)
 {
-    for (uint64_t seed = 1; seed <= 8; seed++) {
-        run_in_order(1 + seed / 4, seed);
-        teardown();
-        setup();
+    for (int kind = RANGE_NONE + 1; kind < RANGE_KIND_COUNT; kind++) {
+        for (uint64_t seed = 1; seed <= 4; seed++) {
+            run_in_order((enum rpsl_range_kind)kind, 1 + seed / 3, seed);
+            teardown();
+            setup();
+        }
     }
 }
 
@@ -355,4 +414,36 @@ Test(storage_ranges, both_of_two_crossing_ranges_are_found)
     assert_ids("10.0.0.6", RANGE_ALL_LESS, "1 2 3 ");
     assert_ids("10.0.0.6 - 10.0.0.7", RANGE_ONE_LESS, "1 ");
     assert_ids("10.0.0.50", RANGE_EXACT_OR_LESS, "2 ");
+}
+
+/* Step by step, and no step adds much. */
+Test(storage_ranges, a_long_walk_goes_in_steps)
+{
+    const struct ip_range everything = {.begin = 0, .end = UINT32_MAX};
+
+    index_begin(made);
+    for (uint32_t id = 1; id <= 3000; id++) {
+        char range[40];
+
+        snprintf(range, sizeof(range), "10.0.%u.%u", id / 256, id % 256);
+        put(id, "inetnum", range);
+        held_count = 0;
+    }
+    publish();
+    for (int mode = RANGE_ONE_MORE; mode <= RANGE_ALL_MORE; mode++) {
+        struct id_list list = {0};
+        struct id_walk *walk;
+        bool is_done = false;
+        unsigned steps = 0;
+
+        cr_assert_eq(snapshot_range_walk(reader_snapshot(reader, made), RANGE_INETNUM, &everything,
+                                         (enum range_mode)mode, arena, &list, &walk),
+                     ERR_OK);
+        for (size_t before = 0; !is_done; before = list.count, steps++) {
+            cr_assert_eq(id_walk_step(walk, &is_done), ERR_OK);
+            cr_assert_leq(list.count, before + 256);
+        }
+        cr_expect_eq(list.count, 3000);
+        cr_expect_geq(steps, 3000 / 256);
+    }
 }
