@@ -7,7 +7,9 @@
  * Output is sent when these steps are done, so that pipelined lines leave in one write. Where
  * nothing is left to do but to send, that waits for a turn, too: the answers to all lines that one
  * poll brought are made one after the other and then sent one after the other. A busy loop works
- * with warmer caches that way, and its clients are not woken once for each answer.
+ * with warmer caches that way, and its clients are not woken once for each answer. An answer may
+ * also be made in turns that come round at once (CONN_SOON), so that the memory that one waits for
+ * arrives while the others are at work.
  *
  * The common case, a line that is answered at once, costs one read, one write and nothing else:
  * buffers are lent by the loop, and the timer is not touched but looks at time stamps when it
@@ -31,17 +33,13 @@
 #include "net/internal.h"
 
 #define READ_BYTES           ((size_t)64 << 10)
-#define MAX_SPARE_BYTES      ((size_t)512 << 10)
-#define MAX_MORE_SPARE_BYTES ((size_t)16 << 10) /* Of outputs behind the first. */
 #define DEFAULT_OUTPUT_PAUSE ((size_t)256 << 10)
 #define SLICE_US             200  /* A connection with many lines yields after this long. */
 #define ROUND_US             2000 /* And all that wait for a turn, to let events in. */
 #define STEPS_PER_CLOCK_LOOK 8
+#define RUNS_PER_CLOCK_LOOK  16
 #define LINGER_S             2.0
 #define FIRST_LINE_GRACE_S   1.0 /* When finishing, for a client that has just connected. */
-
-static const char telnet_interrupt[] = "\xff\xf4\xff\xfd\x06";
-#define TELNET_INTERRUPT_BYTES (sizeof(telnet_interrupt) - 1)
 
 struct conn {
     struct loop *loop;
@@ -72,11 +70,11 @@ struct conn {
     bool is_lingering; /* The owner was told that it closed. */
     bool is_running;   /* In conn_run(). */
     bool is_closed;    /* To be freed when conn_run() is left. */
-    bool waits_for_turn;
-    bool sends_later; /* Waits for a turn only to send. */
+    bool sends_later;  /* Waits for a turn only to send. */
 
-    struct conn *next, **link;            /* All of the loop. */
-    struct conn *turn_next, *turn_before; /* Those that wait for a turn. */
+    struct conn *next, **link; /* All of the loop. */
+    struct conn_queue *queue;  /* Where it waits; NULL: nowhere. */
+    struct conn *queue_next, *queue_before;
 
     struct sockaddr_storage peer;
     char peer_text[ADDRESS_TEXT_BYTES];
@@ -86,59 +84,14 @@ enum step {
     STEP_AGAIN, /* There may be more to do. */
     STEP_WAIT,  /* Nothing to do before an event. */
     STEP_YIELD, /* More to do, but it is the others' turn. */
+    STEP_SOON,  /* More to do, after the others that say so. */
 };
 
 static const struct conn_handler no_handler;
 
 static void conn_run(struct conn *conn);
 
-/* --- buffers lent by the loop --- */
-
-static void borrow_input(struct conn *conn)
-{
-    struct buf *spare = &conn->loop->conns.spare_input;
-
-    if (conn->in.at == NULL) {
-        conn->in = *spare;
-        *spare = (struct buf){0};
-    }
-}
-
-static void give_input_back(struct conn *conn)
-{
-    struct buf *spare = &conn->loop->conns.spare_input;
-
-    if (spare->at != NULL || conn->in.cap > MAX_SPARE_BYTES) {
-        buf_free(&conn->in);
-        return;
-    }
-    *spare = conn->in;
-    buf_clear(spare);
-    conn->in = (struct buf){0};
-}
-
-static void borrow_output(struct conn *conn)
-{
-    struct conn_group *group = &conn->loop->conns;
-
-    if (conn->out.at == NULL && group->spare_output_count > 0) {
-        conn->out = group->spare_outputs[--group->spare_output_count];
-    }
-}
-
-static void give_output_back(struct conn *conn)
-{
-    struct conn_group *group = &conn->loop->conns;
-    size_t most = group->spare_output_count == 0 ? MAX_SPARE_BYTES : MAX_MORE_SPARE_BYTES;
-
-    if (group->spare_output_count == SPARE_OUTPUTS || conn->out.cap > most) {
-        buf_free(&conn->out);
-        return;
-    }
-    buf_clear(&conn->out);
-    group->spare_outputs[group->spare_output_count++] = conn->out;
-    conn->out = (struct buf){0};
-}
+/* --- input and output between events --- */
 
 /* Between events a connection holds what is not delivered yet, and no more. */
 static void settle_input(struct conn *conn)
@@ -147,11 +100,11 @@ static void settle_input(struct conn *conn)
 
     if (conn->in_start == conn->in.len) {
         if (conn->in.at != NULL) {
-            give_input_back(conn);
+            spare_give_input(&conn->loop->conns.spare, &conn->in);
         }
     } else if (conn->in.len - conn->in_start < conn->in.cap / 4) {
         buf_add(&rest, conn->in.at + conn->in_start, conn->in.len - conn->in_start);
-        give_input_back(conn);
+        spare_give_input(&conn->loop->conns.spare, &conn->in);
         conn->in = rest;
     } else {
         buf_drop(&conn->in, conn->in_start);
@@ -161,62 +114,86 @@ static void settle_input(struct conn *conn)
 
 /* --- turns --- */
 
+static void enqueue(struct conn *conn, struct conn_queue *queue)
+{
+    conn->queue = queue;
+    conn->queue_next = NULL;
+    conn->queue_before = queue->last;
+    if (queue->last != NULL) {
+        queue->last->queue_next = conn;
+    } else {
+        queue->first = conn;
+    }
+    queue->last = conn;
+}
+
 static void wait_for_turn(struct conn *conn)
 {
-    struct conn_group *group = &conn->loop->conns;
-
     conn->sends_later = false;
-    if (conn->waits_for_turn || conn->is_running) {
-        return;
-    }
-    conn->waits_for_turn = true;
-    conn->turn_next = NULL;
-    conn->turn_before = group->turn_last;
-    if (group->turn_last != NULL) {
-        group->turn_last->turn_next = conn;
-    } else {
-        group->turn_first = conn;
-    }
-    group->turn_last = conn;
-}
-
-static void leave_turns(struct conn *conn)
-{
-    struct conn_group *group = &conn->loop->conns;
-
-    if (!conn->waits_for_turn) {
-        return;
-    }
-    conn->waits_for_turn = conn->sends_later = false;
-    if (conn->turn_before != NULL) {
-        conn->turn_before->turn_next = conn->turn_next;
-    } else {
-        group->turn_first = conn->turn_next;
-    }
-    if (conn->turn_next != NULL) {
-        conn->turn_next->turn_before = conn->turn_before;
-    } else {
-        group->turn_last = conn->turn_before;
+    if (conn->queue == NULL && !conn->is_running) {
+        enqueue(conn, &conn->loop->conns.turns);
     }
 }
 
-/* Before each poll, so that turns waited for since the last one come without another. */
-static void on_turns(struct ev_loop *ev, struct ev_prepare *w, int revents)
+static void leave_queue(struct conn *conn)
 {
-    struct conn_group *group = w->data;
-    struct conn *last = group->turn_last, *conn = NULL;
+    struct conn_queue *queue = conn->queue;
+
+    if (queue == NULL) {
+        return;
+    }
+    conn->queue = NULL;
+    conn->sends_later = false;
+    if (conn->queue_before != NULL) {
+        conn->queue_before->queue_next = conn->queue_next;
+    } else {
+        queue->first = conn->queue_next;
+    }
+    if (conn->queue_next != NULL) {
+        conn->queue_next->queue_before = conn->queue_before;
+    } else {
+        queue->last = conn->queue_before;
+    }
+}
+
+/* One after the other and round again, until each has gone on to something else. */
+static void run_soon(struct conn_group *group, int64_t until_us)
+{
+    for (unsigned i = 1; group->soon.first != NULL; i++) {
+        conn_run(group->soon.first);
+        if (i % RUNS_PER_CLOCK_LOOK == 0 && clock_mono_us() >= until_us) {
+            return;
+        }
+    }
+}
+
+/* A turn for each that waits for one, as long as there is time. */
+static void run_turns(struct conn_group *group)
+{
+    struct conn *last = group->turns.last, *conn = NULL;
     int64_t until_us = 0;
 
     /* `last` may be gone before its turn: then the time or the queue ends the round. */
-    while (conn != last && group->turn_first != NULL &&
+    while (conn != last && group->turns.first != NULL &&
            (until_us == 0 || clock_mono_us() < until_us)) {
-        conn = group->turn_first;
+        conn = group->turns.first;
         if (until_us == 0 && !conn->sends_later) { /* Those that only send come first. */
             until_us = clock_mono_us() + ROUND_US;
         }
         conn_run(conn);
     }
-    if (group->turn_first == NULL) {
+}
+
+/* So that turns waited for since the last poll come without another. */
+static void before_poll(struct ev_loop *ev, struct ev_prepare *w, int revents)
+{
+    struct conn_group *group = w->data;
+
+    if (group->soon.first != NULL) {
+        run_soon(group, clock_mono_us() + ROUND_US);
+    }
+    run_turns(group);
+    if (group->turns.first == NULL && group->soon.first == NULL) {
         ev_idle_stop(ev, &group->no_sleep);
     } else {
         ev_idle_start(ev, &group->no_sleep);
@@ -248,7 +225,7 @@ static void set_broken(struct conn *conn, const char *reason)
 static void all_sent(struct conn *conn)
 {
     conn->out_start = 0;
-    give_output_back(conn);
+    spare_give_output(&conn->loop->conns.spare, &conn->out);
     if (ev_is_active(&conn->writable)) {
         ev_io_stop(conn->loop->ev, &conn->writable);
         conn->waiting_since = ev_now(conn->loop->ev);
@@ -306,7 +283,7 @@ static double deadline(const struct conn *conn)
         return conn->limits.write_timeout_s > 0 ? conn->sending_since + conn->limits.write_timeout_s
                                                 : 0;
     }
-    if (conn->is_answering || conn->waits_for_turn || conn->is_paused || conn->is_eof) {
+    if (conn->is_answering || conn->queue != NULL || conn->is_paused || conn->is_eof) {
         return 0;
     }
     if (conn->limits.read_timeout_s > 0) {
@@ -337,7 +314,7 @@ static void destroy(struct conn *conn)
 {
     struct ev_loop *ev = conn->loop->ev;
 
-    leave_turns(conn);
+    leave_queue(conn);
     ev_io_stop(ev, &conn->readable);
     ev_io_stop(ev, &conn->writable);
     ev_timer_stop(ev, &conn->timer);
@@ -393,7 +370,7 @@ static void linger(struct conn *conn)
     tell_closed(conn, conn->close_reason);
     conn->waiting_since = ev_now(ev);
     shutdown(conn->fd, SHUT_WR);
-    leave_turns(conn);
+    leave_queue(conn);
     buf_free(&conn->in);
     conn->in_start = 0;
     ev_io_start(ev, &conn->readable);
@@ -425,34 +402,7 @@ static void consume(struct conn *conn, size_t count)
 static bool wants_input(const struct conn *conn)
 {
     return !conn->is_eof && !conn->is_paused && !conn->is_answering && !conn->is_closing &&
-           !conn->waits_for_turn && !is_output_full(conn);
-}
-
-/* @return Length of the line at the start of bytes; its delimiter's in *delimiter, 0 when there is
- * none. */
-static size_t find_line_end(const struct conn *conn, struct str bytes, size_t *delimiter)
-{
-    size_t newline = str_find(bytes, '\n', conn->scanned);
-    const char *interrupt = NULL;
-
-    if (conn->limits.telnet_interrupt) {
-        /* An interrupt may have begun at the end of the bytes seen before. */
-        size_t from = conn->scanned < TELNET_INTERRUPT_BYTES
-                          ? 0
-                          : conn->scanned - (TELNET_INTERRUPT_BYTES - 1);
-
-        from = str_find(str_sub(bytes, 0, newline), telnet_interrupt[0], from);
-        if (from < newline) {
-            interrupt =
-                memmem(bytes.at + from, newline - from, telnet_interrupt, TELNET_INTERRUPT_BYTES);
-        }
-    }
-    if (interrupt != NULL) {
-        *delimiter = TELNET_INTERRUPT_BYTES;
-        return (size_t)(interrupt - bytes.at);
-    }
-    *delimiter = newline < bytes.len ? 1 : 0;
-    return newline;
+           conn->queue == NULL && !is_output_full(conn);
 }
 
 static enum step refuse_long_line(struct conn *conn)
@@ -474,7 +424,8 @@ static bool is_too_long(const struct conn *conn, size_t len)
 /* @return STEP_WAIT when there is no whole line. */
 static enum step deliver_line(struct conn *conn, struct str bytes)
 {
-    size_t delimiter, len = find_line_end(conn, bytes, &delimiter);
+    size_t delimiter;
+    size_t len = line_end_find(bytes, conn->scanned, conn->limits.telnet_interrupt, &delimiter);
 
     if (is_too_long(conn, len)) {
         return refuse_long_line(conn);
@@ -554,6 +505,9 @@ static enum step pump_slice(struct conn *conn)
     }
     if (outcome == CONN_MORE) {
         return STEP_YIELD;
+    }
+    if (outcome == CONN_SOON) {
+        return STEP_SOON;
     }
     if (outcome == CONN_WAIT) {
         return STEP_WAIT;
@@ -636,7 +590,7 @@ static void settle(struct conn *conn, enum step step)
  */
 static bool can_send_later(const struct conn *conn, enum step step)
 {
-    const struct conn *before = conn->loop->conns.turn_last;
+    const struct conn *before = conn->loop->conns.turns.last;
 
     return step == STEP_WAIT && conn_unsent(conn) > 0 && !ev_is_active(&conn->writable) &&
            !is_output_full(conn) && !conn->is_closed && !conn->is_closing && !conn->is_eof &&
@@ -649,13 +603,13 @@ static void conn_run(struct conn *conn)
     bool only_sends = conn->sends_later, sends_later = false;
     enum step step = STEP_WAIT;
 
-    leave_turns(conn);
+    leave_queue(conn);
     conn->is_running = true;
     if (!only_sends) {
         step = run_slice(conn);
         sends_later = can_send_later(conn, step);
     }
-    if (sends_later) {
+    if (sends_later || (step == STEP_SOON && !is_output_full(conn))) {
         settle_input(conn);
     } else if (!conn->is_closed && !conn->is_lingering) {
         settle(conn, step);
@@ -667,6 +621,8 @@ static void conn_run(struct conn *conn)
     }
     if (sends_later || (step == STEP_YIELD && !conn->is_lingering && !is_output_full(conn))) {
         wait_for_turn(conn);
+    } else if (step == STEP_SOON && !conn->is_lingering && !is_output_full(conn)) {
+        enqueue(conn, &conn->loop->conns.soon);
     }
     conn->sends_later = sends_later;
     if (!ev_is_active(&conn->readable) && wants_input(conn)) {
@@ -681,7 +637,7 @@ static void fill_input(struct conn *conn)
 {
     ssize_t got;
 
-    borrow_input(conn);
+    spare_take_input(&conn->loop->conns.spare, &conn->in);
     buf_reserve(&conn->in, READ_BYTES);
     got = recv(conn->fd, conn->in.at + conn->in.len, READ_BYTES, 0);
     if (got > 0) {
@@ -698,7 +654,7 @@ static void fill_input(struct conn *conn)
 /* Throw away what the peer sends until it has seen that we closed. */
 static void drain_input(struct conn *conn)
 {
-    struct buf *scratch = &conn->loop->conns.spare_input;
+    struct buf *scratch = &conn->loop->conns.spare.input;
     ssize_t got;
 
     buf_reserve(scratch, READ_BYTES);
@@ -809,10 +765,10 @@ void conn_start(struct conn *conn)
 
 void conn_group_init(struct loop *loop)
 {
-    ev_prepare_init(&loop->conns.turns, on_turns);
+    ev_prepare_init(&loop->conns.before_poll, before_poll);
     ev_idle_init(&loop->conns.no_sleep, on_no_sleep);
-    loop->conns.turns.data = &loop->conns;
-    ev_prepare_start(loop->ev, &loop->conns.turns);
+    loop->conns.before_poll.data = &loop->conns;
+    ev_prepare_start(loop->ev, &loop->conns.before_poll);
 }
 
 void conn_group_fini(struct loop *loop)
@@ -820,10 +776,7 @@ void conn_group_fini(struct loop *loop)
     while (loop->conns.first != NULL) {
         conn_close(loop->conns.first, "shutdown");
     }
-    buf_free(&loop->conns.spare_input);
-    while (loop->conns.spare_output_count > 0) {
-        buf_free(&loop->conns.spare_outputs[--loop->conns.spare_output_count]);
-    }
+    spare_fini(&loop->conns.spare);
 }
 
 void conn_finish_all(struct loop *loop)
@@ -834,7 +787,7 @@ void conn_finish_all(struct loop *loop)
             continue;
         }
         if (conn->sends_later) {
-            leave_turns(conn); /* For one that does more. */
+            leave_queue(conn); /* For one that does more. */
         }
         if (wants_input(conn)) {
             fill_input(conn); /* What has arrived is still answered. */
@@ -884,7 +837,7 @@ enum net_refusal conn_set_peer(struct conn *conn, const struct sockaddr_storage 
 
 struct buf *conn_output(struct conn *conn)
 {
-    borrow_output(conn);
+    spare_take_output(&conn->loop->conns.spare, &conn->out);
     return &conn->out;
 }
 

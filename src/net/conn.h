@@ -38,6 +38,7 @@ struct net_keepalive {
 
 enum conn_pump {
     CONN_MORE,       /**< There is more: another turn. */
+    CONN_SOON,       /**< There is more, after what the others do at once: a little of it. */
     CONN_WAIT,       /**< There will be more: conn_answer() asks for the next turn. */
     CONN_DONE,       /**< The answer is complete. */
     CONN_DONE_CLOSE, /**< And the connection's last. */

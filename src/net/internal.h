@@ -6,21 +6,25 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "net/line_end.h"
 #include "net/listener.h"
+#include "net/spare.h"
 
 /* --- the loop --- */
 
-#define SPARE_OUTPUTS 64
+/** Connections that wait, through conn->queue_next. */
+struct conn_queue {
+    struct conn *first, *last;
+};
 
 /** The connections of a loop: all of them, those that wait for a turn, and buffers to lend. */
 struct conn_group {
-    struct conn *first;                  /**< All, through conn->next. */
-    struct conn *turn_first, *turn_last; /**< Those with work that waits for its turn. */
-    struct ev_prepare turns;             /**< Before each poll. */
+    struct conn *first;      /**< All, through conn->next. */
+    struct conn_queue soon;  /**< Those that go on as soon as each of them has had its turn. */
+    struct conn_queue turns; /**< Those with work that waits for its turn. */
+    struct ev_prepare before_poll;
     struct ev_idle no_sleep; /**< Active while somebody still waits: poll without sleeping. */
-    struct buf spare_input;  /**< Idle connections own no buffers: they borrow them here. */
-    struct buf spare_outputs[SPARE_OUTPUTS];
-    size_t spare_output_count;
+    struct spare spare;      /**< Buffers to lend. */
     size_t count;
     bool is_finishing;
 };

@@ -2,8 +2,14 @@
  * The stages of an answer. Each step looks at the stage, does a bounded piece of work and says what
  * comes next:
  *
- *   START -> SOURCE -> CLASS -> FIND* -> [SORT*] -> OBJECT* -> CLASS ... -> [RELATED*] -> SOURCE
- * ... OBJECT -> FOLLOW* -> [SORT*] -> COMPANION* -> OBJECT; -> END SOURCE -> VERSIONS -> SOURCE ...
+ *   START -> SOURCE -> CLASS -> FIND* -> [RECORD or SORT*] -> OBJECT* -> CLASS ...
+ *     OBJECT -> FOLLOW* -> [SORT*] -> COMPANION* -> OBJECT
+ *     CLASS -> [[SORT*] -> RELATED*] -> SOURCE ... -> END
+ *     SOURCE -> VERSIONS -> SOURCE
+ *
+ * Most answers are one object, and much of their time would be waits for memory: for the leaf of a
+ * tree where the key belongs, for the object's record, for its text. FIND and RECORD ask for what
+ * comes next and say so (ANSWER_AHEAD), so that the caller does others' work meanwhile.
  *
  * Lists of ids live in the answer's arena and are dropped with their source; texts live in the
  * thread's scratch arena and are dropped with their step.
@@ -25,6 +31,7 @@ enum {
     STAGE_SOURCE,
     STAGE_CLASS,
     STAGE_FIND,
+    STAGE_RECORD,
     STAGE_SORT,
     STAGE_OBJECT,
     STAGE_FOLLOW,
@@ -279,6 +286,7 @@ static void release_source(struct answer *answer)
     answer->ids = answer->related = answer->shown_related = (struct id_list){0};
     answer->references = (struct references){0};
     answer->id = answer->related_id = 0;
+    answer->place.info.id = 0;
 }
 
 static enum err begin_search(struct answer *answer)
@@ -403,11 +411,36 @@ static enum err step_find(struct answer *answer)
     enum err rc = search_step(&answer->search, &is_done);
 
     if (rc != ERR_OK || !is_done) {
+        answer->is_ahead = answer->search.is_ahead;
         return rc;
     }
+    if (search_is_unsorted(&answer->search)) {
+        return begin_sort(answer, &answer->ids, STAGE_OBJECT);
+    }
     answer->stage = STAGE_OBJECT;
-    return search_is_unsorted(&answer->search) ? begin_sort(answer, &answer->ids, STAGE_OBJECT)
-                                               : ERR_OK;
+    if (answer->ids.count > 0) {
+        answer->leaf = snapshot_object_ahead(answer->search.view.snap, answer->ids.ids[0]);
+        answer->stage = STAGE_RECORD;
+        answer->is_ahead = true;
+    }
+    return ERR_OK;
+}
+
+static void step_record(struct answer *answer)
+{
+    answer->stage = STAGE_OBJECT;
+    answer->is_ahead = snapshot_text_ahead(answer->search.view.snap, answer->leaf,
+                                           answer->ids.ids[0], &answer->place);
+}
+
+/* The next of the ids. */
+static enum err load_primary(struct answer *answer, struct item *out)
+{
+    uint32_t id = answer->ids.ids[answer->id++];
+    const struct view *view = &answer->search.view;
+
+    return answer->place.info.id == id ? item_load_at(view, &answer->place, out)
+                                       : item_load(view, id, out);
 }
 
 static enum err print_by_id(struct answer *answer, uint32_t id, struct buf *out)
@@ -504,8 +537,7 @@ static enum err print_primary(struct answer *answer, struct buf *out)
     if (!query_has(&answer->query, QF(INVERSE))) {
         rc = search_order(&answer->search, &answer->ids, answer->id, &is_ordered);
     }
-    if (rc != ERR_OK || !is_ordered ||
-        (rc = item_load(&answer->search.view, answer->ids.ids[answer->id++], &item)) != ERR_OK ||
+    if (rc != ERR_OK || !is_ordered || (rc = load_primary(answer, &item)) != ERR_OK ||
         (rc = search_accepts(&answer->search, &item)) != ERR_OK ||
         (rc = answer_check_source_line(answer, &item)) != ERR_OK) {
         return rc == ERR_NOT_FOUND ? ERR_OK : rc;
@@ -643,6 +675,7 @@ static void print_no_entries(const struct answer *answer, struct buf *out)
 enum answer_progress answer_step(struct answer *answer, struct buf *out)
 {
     enum err rc = ERR_OK;
+    bool is_ahead;
 
     switch (answer->stage) {
     case STAGE_START:
@@ -656,6 +689,9 @@ enum answer_progress answer_step(struct answer *answer, struct buf *out)
         break;
     case STAGE_FIND:
         rc = step_find(answer);
+        break;
+    case STAGE_RECORD:
+        step_record(answer);
         break;
     case STAGE_SORT:
         rc = step_sort(answer);
@@ -688,7 +724,9 @@ enum answer_progress answer_step(struct answer *answer, struct buf *out)
     if (rc != ERR_OK) {
         fail(answer, rc, out);
     }
-    return ANSWER_MORE;
+    is_ahead = answer->is_ahead;
+    answer->is_ahead = false;
+    return is_ahead ? ANSWER_AHEAD : ANSWER_MORE;
 }
 
 void answer_hold(struct answer *answer)

@@ -67,7 +67,10 @@ struct answer {
     struct references references; /* Of the object that was printed last. */
     struct id_sort *sort;         /* Of one of the lists. */
     struct arena_mark sort_mark;
-    int behind_sort; /* The stage. */
+    int behind_sort;           /* The stage. */
+    const struct node *leaf;   /* Where the record of ids[0] is. */
+    struct object_place place; /* Of its text; info.id 0: not known. */
+    bool is_ahead;             /* Memory was asked for what the next step needs. */
     size_t id, related_id;
     struct search search;
     struct printer printer;
@@ -88,6 +91,7 @@ enum err answer_read(struct answer *answer, struct answer_tools *tools, struct s
                      const struct answer_client *client, struct arena *arena) MUST_CHECK;
 enum answer_progress {
     ANSWER_MORE,
+    ANSWER_AHEAD, /**< There is more; what it looks at next is on its way from memory. */
     ANSWER_WAITS, /**< The next step needs version_query_run(answer->versions). */
     ANSWER_DONE,  /**< Nothing is left: the caller adds the served-by line. */
 };

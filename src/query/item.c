@@ -12,6 +12,13 @@ enum err item_load(const struct view *view, uint32_t id, struct item *out)
     return snapshot_load(view->reader, view->snap, id, view->scratch, &out->info, &out->text);
 }
 
+enum err item_load_at(const struct view *view, const struct object_place *place, struct item *out)
+{
+    out->is_parsed = false;
+    out->info = place->info;
+    return snapshot_load_at(view->reader, view->snap, place, view->scratch, &out->text);
+}
+
 enum err item_parse(const struct view *view, struct item *item)
 {
     enum err rc;

@@ -21,6 +21,9 @@ struct item {
 
 /** @return ERR_OK, ERR_NOT_FOUND, ERR_LIMIT (the arena is full), ERR_CORRUPT. */
 enum err item_load(const struct view *view, uint32_t id, struct item *out) MUST_CHECK;
+/** The same for an object whose place is known. */
+enum err item_load_at(const struct view *view, const struct object_place *place,
+                      struct item *out) MUST_CHECK;
 /** Find the attributes, once. @return ERR_OK, ERR_LIMIT, ERR_CORRUPT. */
 enum err item_parse(const struct view *view, struct item *item) MUST_CHECK;
 /** The key as comments show it (whois-queries 6.2). @return ERR_OK, ERR_LIMIT, ERR_CORRUPT. */

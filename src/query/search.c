@@ -48,8 +48,10 @@ static enum err next_lookup(struct search *search);
 
 enum err search_step(struct search *search, bool *is_done)
 {
-    enum err rc = search->step != NULL ? search->step(search) : ERR_OK;
+    enum err rc;
 
+    search->is_ahead = false;
+    rc = search->step != NULL ? search->step(search) : ERR_OK;
     *is_done = search->step == NULL;
     return rc;
 }
@@ -69,6 +71,7 @@ static void go_walking(struct search *search, enum err (*behind)(struct search *
 {
     search->step = step_walk;
     search->behind_walk = behind;
+    search->is_ahead = true;
 }
 
 enum err search_walk_value(struct search *search, unsigned attr, struct str folded,
@@ -347,8 +350,9 @@ static enum err find_by_key(struct search *search)
     if (search->canonical.at == NULL) {
         return ERR_LIMIT;
     }
-    return snapshot_by_key_hash(search->view.snap, search->class, search->canonical, search->arena,
-                                search->out);
+    go_walking(search, next_lookup);
+    return snapshot_key_walk(search->view.snap, search->class, search->canonical, search->arena,
+                             search->out, &search->walk);
 }
 
 static enum err find_as_block(struct search *search)

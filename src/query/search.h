@@ -26,6 +26,7 @@ struct search {
     uint32_t classes; /**< CLASS_BIT()s of what may be returned. */
     bool is_trusted;
     struct arena *arena; /**< For lists; kept until the answer of this source ends. */
+    bool is_ahead;       /**< What the next step looks at is on its way from memory. */
 
     /* Private to search*.c. */
     struct wanted_value *wanted; /**< -i: any of them. Forward: the words of a name, all of them. */

@@ -265,6 +265,10 @@ static enum conn_pump pump(struct conn *conn)
             return CONN_MORE;
         }
     }
+    if (progress == ANSWER_AHEAD) {
+        answer_hold(&session->answer);
+        return CONN_SOON;
+    }
     if (progress == ANSWER_WAITS) {
         session->started_us = session->started_us == 0 ? clock_mono_us() : session->started_us;
         return fetch_versions(session);

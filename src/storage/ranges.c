@@ -27,15 +27,6 @@ static bool is_inside(const struct ip_range *inner, const struct ip_range *outer
     return inner->begin >= outer->begin && inner->end <= outer->end;
 }
 
-/** Go to the first record at or behind a range. */
-static const uint8_t *seek_range(struct id_walk *walk, const struct ip_range *range)
-{
-    uint8_t start[RECORD_BYTES_MAX];
-
-    range_record_start(start, walk->kind, range);
-    return tree_seek(&walk->cursor, walk->view, start);
-}
-
 /** The cursor's own record or the first behind it that ends at or behind `end`. */
 static const uint8_t *reach_end(struct id_walk *walk, u128 end)
 {
@@ -95,20 +86,21 @@ static enum err visit_exact(struct id_walk *walk)
     return rc;
 }
 
-static void begin_exact(struct id_walk *walk, const struct ip_range *wanted)
+/** @param record  The first record at or behind the range. */
+static void walk_exact(struct id_walk *walk, const struct ip_range *wanted, const uint8_t *record)
 {
     struct ip_range range;
 
     walk->visit = visit_exact;
     walk->last = *wanted;
-    walk->record = seek_range(walk, wanted);
-    if (walk->record != NULL) {
-        range_record_get(walk->record, walk->kind, &range);
-        walk->record = same_range(&range, wanted) ? walk->record : NULL;
+    walk->record = record;
+    if (record != NULL) {
+        range_record_get(record, walk->kind, &range);
+        walk->record = same_range(&range, wanted) ? record : NULL;
     }
 }
 
-static void begin_one_less(struct id_walk *walk)
+static void walk_one_less(struct id_walk *walk)
 {
     struct ip_range range, best = {0};
     bool found = false;
@@ -123,7 +115,10 @@ static void begin_one_less(struct id_walk *walk)
     }
     walk->record = NULL;
     if (found) {
-        begin_exact(walk, &best);
+        uint8_t start[RECORD_BYTES_MAX];
+
+        range_record_start(start, walk->kind, &best);
+        walk_exact(walk, &best, tree_seek(&walk->cursor, walk->view, start));
     }
 }
 
@@ -178,29 +173,23 @@ static enum err visit_one_more(struct id_walk *walk)
     return rc;
 }
 
-void walk_ranges(struct id_walk *walk, const struct snapshot *snap, enum rpsl_range_kind kind,
-                 const struct ip_range *range, enum range_mode mode)
+static void begin_ranges(struct id_walk *walk)
 {
+    const uint8_t *record = tree_seek_arrive(&walk->cursor, walk->start);
     struct ip_range first;
 
-    assert(kind > RANGE_NONE && kind < RANGE_KIND_COUNT);
-    walk->kind = kind;
-    walk->tree = tree_of_range(kind);
-    walk->view = snapshot_tree(snap, walk->tree);
-    walk->wanted = *range;
-    walk->found = false;
-    switch (mode) {
+    switch (walk->mode) {
     case RANGE_EXACT:
-        begin_exact(walk, range);
+        walk_exact(walk, &walk->wanted, record);
         break;
     case RANGE_EXACT_OR_LESS:
-        begin_exact(walk, range);
+        walk_exact(walk, &walk->wanted, record);
         if (walk->record == NULL) {
-            begin_one_less(walk);
+            walk_one_less(walk);
         }
         break;
     case RANGE_ONE_LESS:
-        begin_one_less(walk);
+        walk_one_less(walk);
         break;
     case RANGE_ALL_LESS:
         walk->visit = visit_containing;
@@ -208,8 +197,23 @@ void walk_ranges(struct id_walk *walk, const struct snapshot *snap, enum rpsl_ra
         break;
     case RANGE_ONE_MORE:
     case RANGE_ALL_MORE:
-        walk->visit = mode == RANGE_ONE_MORE ? visit_one_more : visit_more;
-        walk->record = seek_range(walk, range);
+        walk->visit = walk->mode == RANGE_ONE_MORE ? visit_one_more : visit_more;
+        walk->record = record;
         break;
     }
+}
+
+void walk_ranges(struct id_walk *walk, const struct snapshot *snap, enum rpsl_range_kind kind,
+                 const struct ip_range *range, enum range_mode mode)
+{
+    assert(kind > RANGE_NONE && kind < RANGE_KIND_COUNT);
+    walk->kind = kind;
+    walk->mode = mode;
+    walk->tree = tree_of_range(kind);
+    walk->view = snapshot_tree(snap, walk->tree);
+    walk->wanted = *range;
+    walk->found = false;
+    walk->begin = begin_ranges;
+    range_record_start(walk->start, kind, range);
+    tree_seek_ahead(&walk->cursor, walk->view, walk->start);
 }

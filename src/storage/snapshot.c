@@ -50,27 +50,36 @@ bool snapshot_object(const struct snapshot *snap, uint32_t id, struct object_inf
     return true;
 }
 
-static enum err read_text(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
-                          struct arena *arena, struct object_info *info, text_ref *ref,
-                          struct str *out)
+/** @return false when there is no record: the object is not alive. */
+static bool place_from(const uint8_t *record, struct object_place *out)
 {
-    const uint8_t *record = snapshot_object_record(snap, id);
-
     if (record == NULL) {
+        return false;
+    }
+    object_record_get(record, &out->info, &out->text);
+    return true;
+}
+
+static enum err read_text(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
+                          struct arena *arena, struct object_place *place, struct str *out)
+{
+    if (!place_from(snapshot_object_record(snap, id), place)) {
         return ERR_NOT_FOUND;
     }
-    object_record_get(record, info, ref);
-    return text_reader_get(reader, &snap->index->texts, *ref, arena, out);
+    return text_reader_get(reader, &snap->index->texts, place->text, arena, out);
 }
 
 enum err snapshot_read_object(struct text_reader *reader, const struct snapshot *snap, uint32_t id,
                               struct arena *arena, struct index_object *out)
 {
-    enum err rc = read_text(reader, snap, id, arena, &out->info, &out->ref, &out->text);
+    struct object_place place;
+    enum err rc = read_text(reader, snap, id, arena, &place, &out->text);
 
     if (rc != ERR_OK) {
         return rc;
     }
+    out->info = place.info;
+    out->ref = place.text;
     rc = object_parse(out->text, arena, &out->parsed, &out->key);
     return rc == ERR_OK || rc == ERR_LIMIT ? rc : ERR_CORRUPT;
 }
@@ -78,9 +87,40 @@ enum err snapshot_read_object(struct text_reader *reader, const struct snapshot 
 enum err snapshot_load(struct reader *reader, const struct snapshot *snap, uint32_t id,
                        struct arena *arena, struct object_info *info, struct str *out)
 {
-    text_ref ref;
+    struct object_place place;
+    enum err rc = read_text(reader_texts(reader), snap, id, arena, &place, out);
 
-    return read_text(reader_texts(reader), snap, id, arena, info, &ref, out);
+    if (rc == ERR_OK) {
+        *info = place.info;
+    }
+    return rc;
+}
+
+const struct node *snapshot_object_ahead(const struct snapshot *snap, uint32_t id)
+{
+    uint8_t key[4];
+
+    store32(key, id);
+    return tree_find_ahead(snapshot_tree(snap, TREE_OBJECTS), key);
+}
+
+bool snapshot_text_ahead(const struct snapshot *snap, const struct node *leaf, uint32_t id,
+                         struct object_place *out)
+{
+    uint8_t key[4];
+
+    store32(key, id);
+    if (!place_from(tree_find_arrive(snapshot_tree(snap, TREE_OBJECTS), leaf, key), out)) {
+        return false;
+    }
+    text_ahead(&snap->index->texts, out->text);
+    return true;
+}
+
+enum err snapshot_load_at(struct reader *reader, const struct snapshot *snap,
+                          const struct object_place *place, struct arena *arena, struct str *out)
+{
+    return text_reader_get(reader_texts(reader), &snap->index->texts, place->text, arena, out);
 }
 
 enum err snapshot_text(struct reader *reader, const struct snapshot *snap, uint32_t id,
@@ -155,23 +195,6 @@ enum err snapshot_by_key(struct reader *reader, const struct snapshot *snap, enu
     arena_rewind(arena, mark);
     *id_out = rc == ERR_OK ? found.info.id : 0;
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
-}
-
-enum err snapshot_by_key_hash(const struct snapshot *snap, enum rpsl_class class,
-                              struct str canonical, struct arena *arena, struct id_list *out)
-{
-    struct tree_cursor cursor;
-    uint8_t start[RECORD_BYTES_MAX];
-    const uint8_t *record;
-    enum err rc = ERR_OK;
-
-    key_record_start(start, class, canonical);
-    record = tree_seek(&cursor, snapshot_tree(snap, TREE_KEYS), start);
-    for (; record != NULL && rc == ERR_OK && memcmp(record, start, KEY_HASH_BYTES) == 0;
-         record = tree_next(&cursor)) {
-        rc = id_list_add(out, arena, record_id(TREE_KEYS, record));
-    }
-    return rc;
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -79,6 +79,26 @@ enum err snapshot_text(struct reader *reader, const struct snapshot *snap, uint3
 enum err snapshot_load(struct reader *reader, const struct snapshot *snap, uint32_t id,
                        struct arena *arena, struct object_info *info, struct str *out) MUST_CHECK;
 
+/*
+ * snapshot_load() in thirds, for a caller with other work to do while memory is waited for: find
+ * where the object's record is, find where its text is, expand it. The snapshot must stay
+ * meanwhile.
+ */
+struct node;
+struct object_place {
+    struct object_info info;
+    uint64_t text; /**< The index's own. */
+};
+/** @return The place of the record, for snapshot_text_ahead(). */
+const struct node *snapshot_object_ahead(const struct snapshot *snap, uint32_t id);
+/** @return false when the id is not alive in this version. */
+bool snapshot_text_ahead(const struct snapshot *snap, const struct node *leaf, uint32_t id,
+                         struct object_place *out);
+/** @return ERR_OK; ERR_LIMIT when the arena is full; ERR_CORRUPT. */
+enum err snapshot_load_at(struct reader *reader, const struct snapshot *snap,
+                          const struct object_place *place, struct arena *arena,
+                          struct str *out) MUST_CHECK;
+
 /** A list of object ids that grows in an arena. Zero-initialise. */
 struct id_list {
     uint32_t *ids;
@@ -94,14 +114,6 @@ enum err id_list_add(struct id_list *list, struct arena *arena, uint32_t id) MUS
  */
 enum err snapshot_by_key(struct reader *reader, const struct snapshot *snap, enum rpsl_class class,
                          struct str canonical, struct arena *arena, uint32_t *id_out) MUST_CHECK;
-/**
- * Ids of the objects whose class and canonical key have the hash of these, appended: none, or the
- * one that has this key, and once in a few thousand look-ups another one. For a caller that reads
- * the text anyhow, and looks.
- */
-enum err snapshot_by_key_hash(const struct snapshot *snap, enum rpsl_class class,
-                              struct str canonical, struct arena *arena,
-                              struct id_list *out) MUST_CHECK;
 /**
  * Ids of the objects that have a value, ascending, appended to the list. By 56-bit hash: a caller
  * that prints texts checks them (a false hit is possible, a miss is not).
@@ -138,11 +150,17 @@ enum err snapshot_by_range(const struct snapshot *snap, enum rpsl_range_kind kin
 
 struct id_walk; /* Opaque; in the arena. */
 /**
- * The same look-ups in short steps, for lists that may be long. The snapshot, the list and its
+ * The same look-ups in short steps, for lists that may be long, and for a caller with other work to
+ * do while what the first step looks at is on its way from memory. The snapshot, the list and its
  * arena must stay until the last step. Values: of an attribute of snapshot_by_prefix() those that
- * start with `folded`, in no order and with doubles.
+ * start with `folded`, in no order and with doubles. Keys: the object that has this class and
+ * canonical key, if any, and once in a few thousand look-ups another one, which has the same hash;
+ * for a caller that reads the text anyhow, and looks.
  * @return ERR_OK; ERR_LIMIT when the arena is full.
  */
+enum err snapshot_key_walk(const struct snapshot *snap, enum rpsl_class class, struct str canonical,
+                           struct arena *arena, struct id_list *out,
+                           struct id_walk **walk) MUST_CHECK;
 enum err snapshot_value_walk(const struct snapshot *snap, unsigned index_attr, struct str folded,
                              struct arena *arena, struct id_list *out,
                              struct id_walk **walk) MUST_CHECK;

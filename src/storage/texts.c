@@ -23,6 +23,8 @@
 #define MAGIC_BYTES       4
 #define HEADER_MAX        10         /* Two varints. */
 #define FRAME_KEPT_MAX    (1u << 20) /* Larger buffers are given back at once. */
+#define CACHE_LINE        64
+#define LINES_AHEAD       3 /* Few texts take more, header included. */
 
 #define DICT_BYTES      65536
 #define DICT_SAMPLE_MAX 4000 /* Bytes taken of one sample. */
@@ -376,7 +378,7 @@ static size_t entry_frame(const struct segment *segment, size_t offset, uint32_t
     const uint8_t *at = segment->at + offset, *end = segment->at + segment->cap;
     size_t first, second;
 
-    __builtin_prefetch(at + 64); /* Most frames reach into a second line of the cache. */
+    __builtin_prefetch(at + CACHE_LINE); /* Most frames reach into a second line. */
     first = get_varint(at, end, difference);
 
     if (first == 0) {
@@ -427,6 +429,15 @@ enum err text_reader_get(struct text_reader *reader, const struct texts *texts, 
     }
     *out = (struct str){text, raw_size};
     return ERR_OK;
+}
+
+void text_ahead(const struct texts *texts, text_ref ref)
+{
+    const struct segment *segment = segment_of(texts, ref);
+
+    for (unsigned i = 0; segment != NULL && i < LINES_AHEAD; i++) {
+        __builtin_prefetch(segment->at + (ref & OFFSET_MASK) + i * CACHE_LINE);
+    }
 }
 
 uint32_t text_segment(text_ref ref)

@@ -158,6 +158,8 @@ struct text_entry {
     uint32_t id;
     uint32_t bytes; /**< All of it. */
 };
+/** Have a text on its way from memory, without waiting for it. */
+void text_ahead(const struct texts *texts, text_ref ref);
 uint32_t text_segment(text_ref ref);
 uint32_t text_entry_bytes(const struct texts *texts, text_ref ref);
 /** Walk a segment. @param at  Starts 0, moved behind the entry. @return false at the end. */

@@ -19,6 +19,8 @@
 
 #include "storage/bytes.h"
 
+#define CACHE_LINE 64
+
 /* --- nodes as arrays of entries --- */
 
 static unsigned entry_size(const struct tree_shape *shape, const struct node *node)
@@ -123,13 +125,13 @@ static unsigned lower_bound(const struct tree_shape *shape, const struct node *n
 
 /**
  * A node on the way down. A search jumps about in it: asking for all of it at once makes the waits
- * for memory overlap (the processor fetches lines in pairs).
+ * for memory overlap.
  */
 static const struct node *visit(const struct nodes *nodes, uint32_t number)
 {
     const struct node *node = nodes_at(nodes, number);
 
-    for (unsigned at = 0; at < NODE_BYTES; at += 128) {
+    for (unsigned at = 0; at < NODE_BYTES; at += CACHE_LINE) {
         __builtin_prefetch((const char *)node + at);
     }
     return node;
@@ -209,21 +211,34 @@ static void make_entry(const struct tree_shape *shape, uint8_t *entry, const uin
 
 /* --- reading --- */
 
-const uint8_t *tree_find(struct tree_view view, const uint8_t *key)
+const struct node *tree_find_ahead(struct tree_view view, const uint8_t *key)
 {
     const struct node *node;
-    unsigned slot;
 
     if (view.tree->root == 0) {
         return NULL;
     }
     node = visit(view.nodes, view.tree->root);
-    while (node->level > 0) {
-        slot = child_slot(view.shape, node, key);
-        node = visit(view.nodes, child_at(view.shape, node, slot));
+    for (unsigned level = node->level; level > 0; level--) { /* The leaf is not looked at. */
+        node = visit(view.nodes, child_at(view.shape, node, child_slot(view.shape, node, key)));
     }
-    slot = lower_bound(view.shape, node, 0, key);
-    return slot_has_key(view.shape, node, slot, key) ? entry_at(view.shape, node, slot) : NULL;
+    return node;
+}
+
+const uint8_t *tree_find_arrive(struct tree_view view, const struct node *leaf, const uint8_t *key)
+{
+    unsigned slot;
+
+    if (leaf == NULL) {
+        return NULL;
+    }
+    slot = lower_bound(view.shape, leaf, 0, key);
+    return slot_has_key(view.shape, leaf, slot, key) ? entry_at(view.shape, leaf, slot) : NULL;
+}
+
+const uint8_t *tree_find(struct tree_view view, const uint8_t *key)
+{
+    return tree_find_arrive(view, tree_find_ahead(view, key), key);
 }
 
 static const uint8_t *cursor_record(const struct tree_cursor *cursor)
@@ -233,9 +248,9 @@ static const uint8_t *cursor_record(const struct tree_cursor *cursor)
     return entry_at(cursor->view.shape, cursor->at[leaf].node, cursor->at[leaf].slot);
 }
 
-static void cursor_enter(struct tree_cursor *cursor, uint32_t number, unsigned slot)
+static void cursor_enter(struct tree_cursor *cursor, const struct node *node, unsigned slot)
 {
-    cursor->at[cursor->depth].node = nodes_at(cursor->view.nodes, number);
+    cursor->at[cursor->depth].node = node;
     cursor->at[cursor->depth].slot = slot;
     cursor->depth++;
 }
@@ -255,7 +270,8 @@ static const uint8_t *cursor_settle(struct tree_cursor *cursor)
                 cursor->at[top - 1].slot++;
             }
         } else if (node->level > 0) {
-            cursor_enter(cursor, child_at(cursor->view.shape, node, slot), 0);
+            cursor_enter(cursor,
+                         nodes_at(cursor->view.nodes, child_at(cursor->view.shape, node, slot)), 0);
         } else {
             return cursor_record(cursor);
         }
@@ -263,24 +279,40 @@ static const uint8_t *cursor_settle(struct tree_cursor *cursor)
     return NULL;
 }
 
-const uint8_t *tree_seek(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key)
+void tree_seek_ahead(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key)
 {
-    uint32_t number = view.tree->root;
+    const struct node *node;
+    unsigned level;
 
     cursor->view = view;
     cursor->depth = 0;
-    while (number != 0) {
-        const struct node *node = visit(view.nodes, number);
-        unsigned slot = 0;
+    if (view.tree->root == 0) {
+        return;
+    }
+    node = visit(view.nodes, view.tree->root);
+    for (level = node->level; level > 0; level--) {
+        unsigned slot = key == NULL ? 0 : child_slot(view.shape, node, key);
 
-        if (key != NULL) {
-            slot = node->level > 0 ? child_slot(view.shape, node, key)
-                                   : lower_bound(view.shape, node, 0, key);
-        }
-        cursor_enter(cursor, number, slot);
-        number = node->level > 0 ? child_at(view.shape, node, slot) : 0;
+        cursor_enter(cursor, node, slot);
+        node = visit(view.nodes, child_at(view.shape, node, slot));
+    }
+    cursor_enter(cursor, node, 0); /* The leaf is not looked at. */
+}
+
+const uint8_t *tree_seek_arrive(struct tree_cursor *cursor, const uint8_t *key)
+{
+    if (cursor->depth > 0 && key != NULL) {
+        unsigned leaf = cursor->depth - 1;
+
+        cursor->at[leaf].slot = lower_bound(cursor->view.shape, cursor->at[leaf].node, 0, key);
     }
     return cursor_settle(cursor);
+}
+
+const uint8_t *tree_seek(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key)
+{
+    tree_seek_ahead(cursor, view, key);
+    return tree_seek_arrive(cursor, key);
 }
 
 const uint8_t *tree_next(struct tree_cursor *cursor)
@@ -314,7 +346,7 @@ const uint8_t *tree_next_low(struct tree_cursor *cursor, const uint8_t *bound)
                 cursor->at[top - 1].slot++;
             }
         } else if (node->level > 0) {
-            cursor_enter(cursor, child_at(shape, node, slot), 0);
+            cursor_enter(cursor, nodes_at(cursor->view.nodes, child_at(shape, node, slot)), 0);
         } else {
             return cursor_record(cursor);
         }

@@ -51,6 +51,14 @@ struct tree_cursor {
 };
 /** @return The first record whose key is not below `key` (NULL: the first of all), or NULL. */
 const uint8_t *tree_seek(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key);
+/**
+ * tree_find() and tree_seek() in halves, for a caller with other work to do meanwhile: go down to
+ * the leaf, which is asked of memory and not waited for; later look into it, with the same key.
+ */
+const struct node *tree_find_ahead(struct tree_view view, const uint8_t *key);
+const uint8_t *tree_find_arrive(struct tree_view view, const struct node *leaf, const uint8_t *key);
+void tree_seek_ahead(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key);
+const uint8_t *tree_seek_arrive(struct tree_cursor *cursor, const uint8_t *key);
 /** @return The record behind the cursor's, or NULL. */
 const uint8_t *tree_next(struct tree_cursor *cursor);
 /**

@@ -18,44 +18,72 @@ static enum err visit_value(struct id_walk *walk)
     return rc;
 }
 
-static void walk_values(struct id_walk *walk, const struct snapshot *snap, unsigned index_attr,
-                        struct str folded)
+static void begin_values(struct id_walk *walk)
 {
-    memset(walk->start, 0, sizeof(walk->start));
-    if (entries_by_prefix(index_attr)) {
-        walk->tree = TREE_HOSTS;
-        walk->start_len = folded.len < HOST_BYTES ? folded.len : HOST_BYTES;
-        memcpy(walk->start, folded.at, walk->start_len);
-    } else {
-        walk->tree = TREE_POSTINGS;
-        walk->start_len = POSTING_BYTES;
-        posting_record_start(walk->start, index_attr, folded);
-    }
-    walk->view = snapshot_tree(snap, walk->tree);
-    walk->visit = visit_value;
-    walk->record = tree_seek(&walk->cursor, walk->view, walk->start);
+    walk->record = tree_seek_arrive(&walk->cursor, walk->start);
     if (walk->record != NULL && memcmp(walk->record, walk->start, walk->start_len) != 0) {
         walk->record = NULL;
     }
 }
 
-enum err walk_all(struct id_walk *walk)
+/** Prepare a walk over the records that begin with walk->start, which is filled. */
+static void walk_start(struct id_walk *walk, const struct snapshot *snap, enum tree_id tree,
+                       size_t start_len)
+{
+    walk->tree = tree;
+    walk->start_len = start_len;
+    walk->view = snapshot_tree(snap, tree);
+    walk->visit = visit_value;
+    walk->begin = begin_values;
+    tree_seek_ahead(&walk->cursor, walk->view, walk->start);
+}
+
+static void walk_values(struct id_walk *walk, const struct snapshot *snap, unsigned index_attr,
+                        struct str folded)
+{
+    if (entries_by_prefix(index_attr)) {
+        size_t len = folded.len < HOST_BYTES ? folded.len : HOST_BYTES;
+
+        memset(walk->start, 0, sizeof(walk->start));
+        memcpy(walk->start, folded.at, len);
+        walk_start(walk, snap, TREE_HOSTS, len);
+    } else {
+        posting_record_start(walk->start, index_attr, folded);
+        walk_start(walk, snap, TREE_POSTINGS, POSTING_BYTES);
+    }
+}
+
+static void walk_keys(struct id_walk *walk, const struct snapshot *snap, enum rpsl_class class,
+                      struct str canonical)
+{
+    key_record_start(walk->start, class, canonical);
+    walk_start(walk, snap, TREE_KEYS, KEY_HASH_BYTES);
+}
+
+/** Visit up to so many records. @return ERR_OK, ERR_LIMIT. */
+static enum err visit_some(struct id_walk *walk, size_t most)
 {
     enum err rc = ERR_OK;
 
-    while (walk->record != NULL && rc == ERR_OK) {
+    if (walk->begin != NULL) {
+        walk->begin(walk);
+        walk->begin = NULL;
+    }
+    for (size_t i = 0; i < most && walk->record != NULL && rc == ERR_OK; i++) {
         rc = walk->visit(walk);
     }
     return rc;
 }
 
+enum err walk_all(struct id_walk *walk)
+{
+    return visit_some(walk, SIZE_MAX);
+}
+
 enum err id_walk_step(struct id_walk *walk, bool *is_done)
 {
-    enum err rc = ERR_OK;
+    enum err rc = visit_some(walk, STEP_RECORDS);
 
-    for (unsigned i = 0; i < STEP_RECORDS && walk->record != NULL && rc == ERR_OK; i++) {
-        rc = walk->visit(walk);
-    }
     *is_done = walk->record == NULL;
     return rc;
 }
@@ -91,6 +119,17 @@ enum err snapshot_range_walk(const struct snapshot *snap, enum rpsl_range_kind k
         return ERR_LIMIT;
     }
     walk_ranges(*walk, snap, kind, range, mode);
+    return ERR_OK;
+}
+
+enum err snapshot_key_walk(const struct snapshot *snap, enum rpsl_class class, struct str canonical,
+                           struct arena *arena, struct id_list *out, struct id_walk **walk)
+{
+    *walk = new_walk(arena, out);
+    if (*walk == NULL) {
+        return ERR_LIMIT;
+    }
+    walk_keys(*walk, snap, class, canonical);
     return ERR_OK;
 }
 

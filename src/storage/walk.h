@@ -9,6 +9,8 @@ struct id_walk {
     /** Take the id of walk->record or pass it by, and go to the next one. @return ERR_OK,
      * ERR_LIMIT. */
     enum err (*visit)(struct id_walk *walk);
+    /** Go to the first record, whose leaf is on its way from memory; NULL: that was done. */
+    void (*begin)(struct id_walk *walk);
     const uint8_t *record; /**< The next one; NULL: no more. */
     struct tree_cursor cursor;
     struct tree_view view;
@@ -16,12 +18,14 @@ struct id_walk {
     struct arena *arena;
     struct id_list *out;
 
-    /* Of values. */
-    uint8_t start[RECORD_BYTES_MAX]; /**< What the records begin with. */
-    size_t start_len;
+    uint8_t start[RECORD_BYTES_MAX]; /**< Where the first record would be. */
+
+    /* Of values and keys. */
+    size_t start_len; /**< What all records share of it. */
 
     /* Of ranges. */
     enum rpsl_range_kind kind;
+    enum range_mode mode;
     struct ip_range wanted;
     struct ip_range last; /**< Of the level that is walked. */
     bool found;
@@ -34,6 +38,6 @@ static inline enum err walk_take(struct id_walk *walk)
 }
 /** Walk to the end. */
 enum err walk_all(struct id_walk *walk) MUST_CHECK;
-/** Begin a walk over ranges. */
+/** Prepare a walk over ranges. */
 void walk_ranges(struct id_walk *walk, const struct snapshot *snap, enum rpsl_range_kind kind,
                  const struct ip_range *range, enum range_mode mode);

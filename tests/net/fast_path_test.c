@@ -187,6 +187,32 @@ Test(fast_path, answers_to_lines_that_came_together_are_sent_in_their_order, .ti
     server_stop(&server);
 }
 
+Test(fast_path, what_goes_on_soon_takes_turns_before_the_next_poll, .timeout = 30)
+{
+    int clients[3];
+    struct stall stall;
+
+    server_init(&server);
+    server_start(&server);
+    connect_all(clients, 3);
+    stall_begin(&stall);
+    client_send(clients[0], "soon a\n");
+    client_send(clients[1], "soon b\n");
+    client_send(clients[2], "x\nsoon c\ny\n");
+    stall_end(&stall);
+    client_expect(clients[0], "a\n");
+    client_expect(clients[1], "b\n");
+    client_expect(clients[2], "1 x\nc\n1 y\n");
+    cr_assert_eq(strlen(server.turns), 3 * SOON_TURNS);
+    cr_expect_neq(server.turns[0], server.turns[1]);
+    for (size_t i = 3; i < 3 * SOON_TURNS; i++) {
+        cr_expect_eq(server.turns[i], server.turns[i - 3], "turns %s", server.turns);
+    }
+    cr_expect_eq(call_count, 6, "one read and one write for each");
+    close_all(clients, 3);
+    server_stop(&server);
+}
+
 /* Before the first on a socket. */
 static int count_sends_before(int fd)
 {

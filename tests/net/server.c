@@ -14,7 +14,9 @@
 
 struct session {
     struct server *server;
-    size_t left; /* Of a big answer. */
+    size_t left;      /* Of a big answer. */
+    char soon;        /* Of an answer in many turns: the letter; 0: a big one. */
+    size_t soon_left; /* Its turns. */
 };
 
 static void on_line(struct conn *conn, struct str line)
@@ -24,6 +26,10 @@ static void on_line(struct conn *conn, struct str line)
 
     if (str_starts(line, STR("big "))) {
         session->left = strtoul(line.at + 4, NULL, 10);
+        conn_answer(conn);
+    } else if (str_starts(line, STR("soon "))) {
+        session->soon = line.at[5];
+        session->soon_left = SOON_TURNS;
         conn_answer(conn);
     } else if (str_starts(line, STR("bye "))) {
         buf_add_str(out, str_sub(line, 4, line.len));
@@ -37,6 +43,19 @@ static void on_line(struct conn *conn, struct str line)
     }
 }
 
+static enum conn_pump pump_soon(struct session *session, struct buf *out)
+{
+    char turn[2] = {session->soon};
+
+    strncat(session->server->turns, turn, sizeof(session->server->turns) - 1);
+    if (--session->soon_left > 0) {
+        return CONN_SOON;
+    }
+    buf_printf(out, "%c\n", session->soon);
+    session->soon = '\0';
+    return CONN_DONE;
+}
+
 static enum conn_pump pump(struct conn *conn)
 {
     struct session *session = conn_context(conn);
@@ -44,6 +63,9 @@ static enum conn_pump pump(struct conn *conn)
     size_t slice = session->left < SLICE_BYTES ? session->left : SLICE_BYTES;
     struct buf *out = conn_output(conn);
 
+    if (session->soon != '\0') {
+        return pump_soon(session, out);
+    }
     if (conn_unsent(conn) > server->most_unsent) {
         server->most_unsent = conn_unsent(conn);
     }

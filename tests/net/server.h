@@ -1,8 +1,8 @@
 /*
  * A small server for the tests of src/net, on a loop and a thread of its own, and a blocking
- * client. Its lines: `big N` is answered with N bytes and a line end, pumped; `bye TEXT` with TEXT
- * and a close; `drop` closes at once; `pause` stops reading; anything else comes back as it is,
- * with its length before.
+ * client. Its lines: `big N` is answered with N bytes and a line end, pumped; `soon X` with X after
+ * some turns that are to come soon; `bye TEXT` with TEXT and a close; `drop` closes at once;
+ * `pause` stops reading; anything else comes back as it is, with its length before.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "net/listener.h"
 
 #define SLICE_BYTES ((size_t)64 << 10)
+#define SOON_TURNS  4
 
 struct server {
     struct listener_conf conf; /**< Preset by server_init(), changed by the test. */
@@ -31,6 +32,7 @@ struct server {
     sem_t on_close;
     pthread_mutex_t lock;
     char reasons[1024]; /**< Of all closed connections, each followed by a semicolon. */
+    char turns[64];     /**< The letters of `soon` answers, one per turn. */
 };
 
 void server_init(struct server *server);

@@ -111,6 +111,17 @@ Test(storage_index, shows_a_version_only_after_publish_and_refresh)
     cr_expect_str_eq(text_of(1), MNTNER("A-MNT"));
 }
 
+static void walk_key(enum rpsl_class class, const char *canonical, struct id_list *list)
+{
+    struct id_walk *walk = NULL;
+    bool is_done = false;
+
+    cr_assert_eq(snapshot_key_walk(now(), class, str_from(canonical), arena, list, &walk), ERR_OK);
+    while (!is_done) {
+        cr_assert_eq(id_walk_step(walk, &is_done), ERR_OK);
+    }
+}
+
 Test(storage_index, the_hash_of_a_key_finds_its_object)
 {
     struct id_list list = {0};
@@ -119,11 +130,27 @@ Test(storage_index, the_hash_of_a_key_finds_its_object)
     put(1, MNTNER("A-MNT"));
     put(2, MNTNER("B-MNT"));
     publish();
-    cr_assert_eq(snapshot_by_key_hash(now(), CLASS_MNTNER, STR("B-MNT"), arena, &list), ERR_OK);
-    cr_assert_eq(snapshot_by_key_hash(now(), CLASS_MNTNER, STR("C-MNT"), arena, &list), ERR_OK);
-    cr_assert_eq(snapshot_by_key_hash(now(), CLASS_PERSON, STR("A-MNT"), arena, &list), ERR_OK);
+    walk_key(CLASS_MNTNER, "B-MNT", &list);
+    walk_key(CLASS_MNTNER, "C-MNT", &list);
+    walk_key(CLASS_PERSON, "A-MNT", &list);
     cr_assert_eq(list.count, 1);
     cr_expect_eq(list.ids[0], 2);
+}
+
+Test(storage_index, an_object_is_read_in_thirds_as_at_once)
+{
+    struct object_place place = {0};
+    struct str text = {0};
+
+    index_begin(made);
+    put(7, MNTNER("A-MNT"));
+    publish();
+    cr_assert(snapshot_text_ahead(now(), snapshot_object_ahead(now(), 7), 7, &place));
+    cr_expect_eq(place.info.id, 7);
+    cr_expect_eq(place.info.class, CLASS_MNTNER);
+    cr_assert_eq(snapshot_load_at(reader, now(), &place, arena, &text), ERR_OK);
+    cr_expect(str_eq(text, STR(MNTNER("A-MNT"))));
+    cr_expect_not(snapshot_text_ahead(now(), snapshot_object_ahead(now(), 8), 8, &place));
 }
 
 Test(storage_index, the_checksum_is_that_of_the_texts_whatever_their_history)
