@@ -141,6 +141,7 @@ struct id_walk; /* Opaque; in the arena. */
  * The same look-ups in short steps, for lists that may be long. The snapshot, the list and its
  * arena must stay until the last step. Values: of an attribute of snapshot_by_prefix() those that
  * start with `folded`, in no order and with doubles.
+ * @param walk  NULL, or an earlier walk of the arena, which is used again.
  * @return ERR_OK; ERR_LIMIT when the arena is full.
  */
 enum err snapshot_value_walk(const struct snapshot *snap, unsigned index_attr, struct str folded,
@@ -163,6 +164,7 @@ enum err snapshot_sort(struct reader *reader, const struct snapshot *snap, struc
 struct id_sort; /* Opaque. */
 /**
  * The same in short steps.
+ * @param out    NULL: the list was so short that it is sorted.
  * @param list   Must stay where it is until the last step, as must the snapshot.
  * @param arena  What is taken from it stays taken.
  */
