@@ -1,8 +1,9 @@
 /*
  * An arena is a chain of malloc'ed blocks, newest first; allocation moves a mark through the newest
  * one. Blocks double in size, so that a long answer takes few of them and an idle connection holds
- * one small one. Under the address sanitizer, memory that was not handed out (or was forgotten) is
- * poisoned.
+ * one small one. What is larger than the largest has a block for itself, whose bytes lie apart:
+ * they grow by realloc(), which moves pages and copies nothing. Under the address sanitizer, memory
+ * that was not handed out (or was forgotten) is poisoned.
  */
 #include "base/arena.h"
 
@@ -20,7 +21,8 @@
 struct block {
     struct block *older;
     size_t used, cap;
-    alignas(max_align_t) char bytes[];
+    char *bytes; /* Behind this, or apart. */
+    alignas(max_align_t) char own[];
 };
 
 struct arena {
@@ -33,12 +35,20 @@ static size_t round_up(size_t size)
     return (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
 }
 
+static bool is_apart(const struct block *block)
+{
+    return block->bytes != block->own;
+}
+
 /* Drop the blocks above `keep` (all of them for NULL). */
 static void free_newer_than(struct arena *arena, struct block *keep)
 {
     while (arena->newest != keep) {
         struct block *older = arena->newest->older;
 
+        if (is_apart(arena->newest)) {
+            free(arena->newest->bytes);
+        }
         free(arena->newest);
         arena->newest = older;
     }
@@ -58,13 +68,18 @@ static bool add_block(struct arena *arena, size_t size)
     struct block *block;
 
     if (arena->newest != NULL) {
-        cap = arena->newest->cap * 2 < MAX_BLOCK_BYTES ? arena->newest->cap * 2 : MAX_BLOCK_BYTES;
+        cap = arena->newest->cap < MAX_BLOCK_BYTES / 2 ? arena->newest->cap * 2 : MAX_BLOCK_BYTES;
     }
     if (cap < size) {
         cap = size;
     }
-    block = malloc(sizeof(*block) + cap);
+    block = malloc(sizeof(*block) + (cap > MAX_BLOCK_BYTES ? 0 : cap));
     if (block == NULL) {
+        return false;
+    }
+    block->bytes = cap > MAX_BLOCK_BYTES ? malloc(cap) : block->own;
+    if (block->bytes == NULL) {
+        free(block);
         return false;
     }
     block->older = arena->newest;
@@ -160,6 +175,29 @@ static bool grow_in_place(struct arena *arena, char *old, size_t old_size, size_
     return true;
 }
 
+/* The only allocation of a block whose bytes lie apart takes its block along. @return NULL when it
+ * is none, or memory is out. */
+static void *grow_block(struct arena *arena, char *old, size_t old_size, size_t new_size)
+{
+    struct block *block = arena->newest;
+    size_t have = round_up(old_size), more = round_up(new_size) - have;
+    char *bytes;
+
+    if (!is_apart(block) || old != block->bytes || have != block->used ||
+        more > arena->max - arena->total) {
+        return NULL;
+    }
+    ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->cap);
+    bytes = realloc(block->bytes, have + more);
+    if (bytes != NULL) {
+        block->bytes = bytes;
+        block->cap = have + more;
+        arena->total += more;
+    }
+    shrink_newest(arena, bytes != NULL ? block->cap : have);
+    return bytes;
+}
+
 void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_size)
 {
     void *grown;
@@ -175,6 +213,9 @@ void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_siz
     }
     if (grow_in_place(arena, old, old_size, new_size)) {
         return old;
+    }
+    if ((grown = grow_block(arena, old, old_size, new_size)) != NULL) {
+        return grown;
     }
     grown = arena_alloc(arena, new_size);
     return grown != NULL ? memcpy(grown, old, old_size) : NULL;

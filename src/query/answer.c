@@ -361,11 +361,14 @@ static enum err step_source(struct answer *answer, struct buf *out)
 /* Put a list in order of keys, step by step, then go on with a stage. */
 static enum err begin_sort(struct answer *answer, struct id_list *list, int next_stage)
 {
-    answer->stage = STAGE_SORT;
+    enum err rc;
+
     answer->behind_sort = next_stage;
     answer->sort_mark = arena_mark(answer->arena);
-    return snapshot_sort_begin(answer->tools->reader, answer->search.view.snap, list, answer->arena,
-                               &answer->sort);
+    rc = snapshot_sort_begin(answer->tools->reader, answer->search.view.snap, list, answer->arena,
+                             &answer->sort);
+    answer->stage = answer->sort != NULL ? STAGE_SORT : next_stage;
+    return rc;
 }
 
 static enum err step_sort(struct answer *answer)
@@ -414,10 +417,10 @@ static enum err step_find(struct answer *answer)
         answer->is_ahead = answer->search.is_ahead;
         return rc;
     }
+    answer->stage = answer->ids.count > 0 ? STAGE_OBJECT : STAGE_CLASS;
     if (search_is_unsorted(&answer->search)) {
         return begin_sort(answer, &answer->ids, STAGE_OBJECT);
     }
-    answer->stage = STAGE_OBJECT;
     if (answer->ids.count > 0) {
         answer->leaf = snapshot_object_ahead(answer->search.view.snap, answer->ids.ids[0]);
         answer->stage = STAGE_RECORD;

@@ -61,10 +61,7 @@ static enum err step_walk(struct search *search)
     bool is_done;
     enum err rc = id_walk_step(search->walk, &is_done);
 
-    if (is_done) {
-        search->step = search->behind_walk;
-    }
-    return rc;
+    return rc == ERR_OK && is_done ? search->behind_walk(search) : rc;
 }
 
 static void go_walking(struct search *search, enum err (*behind)(struct search *search))
@@ -221,15 +218,15 @@ static enum err step_deal(struct search *search)
             rc = id_list_add(search->out, search->arena, id);
         }
     }
-    if (search->at < from->count) {
+    if (rc != ERR_OK || search->at < from->count) {
         return rc;
     }
-    search->step = next_lookup;
     if (from == &search->netnamed && search->out->count > 1) {
         begin_places(search);
         search->step = step_place;
+        return ERR_OK;
     }
-    return rc;
+    return next_lookup(search);
 }
 
 static enum err deal(struct search *search, const struct id_list *list)
@@ -391,20 +388,9 @@ static enum err find_by_range(struct search *search)
                       &search->key->ip);
 }
 
-static enum err next_lookup(struct search *search)
+static enum err run_lookup(struct search *search, enum search_how how)
 {
-    const struct lookup *lookup = search->lookup;
-
-    search->step = next_lookup;
-    while (lookup->test != 0 && (lookup->test & search->key->tests) == 0) {
-        lookup++;
-    }
-    if (lookup->test == 0) {
-        search->step = NULL;
-        return ERR_OK;
-    }
-    search->lookup = lookup + 1;
-    switch (lookup->how) {
+    switch (how) {
     case SEARCH_RANGE:
         return find_by_range(search);
     case SEARCH_AS_BLOCK:
@@ -422,6 +408,26 @@ static enum err next_lookup(struct search *search)
         return find_by_value(search, ATTR_E_MAIL, &search->mailed, &search->has_mails, deal_mails);
     }
     return ERR_OK;
+}
+
+/* The rows of a class, up to one that goes in steps. */
+static enum err next_lookup(struct search *search)
+{
+    enum err rc = ERR_OK;
+
+    search->step = next_lookup;
+    while (search->step == next_lookup && rc == ERR_OK) {
+        const struct lookup *lookup = search->lookup;
+
+        if (lookup->test == 0) {
+            search->step = NULL;
+        } else {
+            search->lookup++;
+            rc =
+                (lookup->test & search->key->tests) != 0 ? run_lookup(search, lookup->how) : ERR_OK;
+        }
+    }
+    return rc;
 }
 
 /* Whether some lookup goes by a value of the objects: netname, name or e-mail. */

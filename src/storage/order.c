@@ -13,6 +13,7 @@
  */
 #include "storage/order.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/merge_sort.h"
@@ -20,6 +21,7 @@
 
 #define STEP_RECORDS 256
 #define STEP_TEXTS   4
+#define FEW          8 /* Sorted in one step. */
 
 struct alphabet {
     unsigned bits;
@@ -115,6 +117,59 @@ static int compare_ids(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/** Fill an item: the key text is copied into the arena. */
+static enum err load_item(struct reader *reader, const struct snapshot *snap, uint32_t id,
+                          struct arena *arena, struct item *item)
+{
+    struct arena *scratch = reader_scratch(reader);
+    struct rpsl_object object;
+    struct rpsl_key key;
+    struct str text;
+    enum err rc = snapshot_text(reader, snap, id, scratch, &text);
+
+    if (rc == ERR_OK) {
+        rc = object_parse(text, scratch, &object, &key);
+    }
+    if (rc == ERR_OK) {
+        order_record_start(item->code, key.class, key.text);
+        item->text = arena_strdup(arena, key.text);
+        item->id = id;
+        rc = item->text.at == NULL ? ERR_LIMIT : ERR_OK;
+    }
+    arena_reset(scratch);
+    return rc;
+}
+
+/** Sort a list of at most FEW ids. */
+static enum err sort_few(struct reader *reader, const struct snapshot *snap, struct id_list *list,
+                         struct arena *arena)
+{
+    struct arena_mark mark = arena_mark(arena);
+    struct item items[FEW];
+    size_t count = 0;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < list->count && list->count > 1 && rc == ERR_OK; i++) {
+        size_t same = 0;
+
+        while (same < count && items[same].id != list->ids[i]) {
+            same++;
+        }
+        if (same == count) {
+            rc = load_item(reader, snap, list->ids[i], arena, &items[count++]);
+        }
+    }
+    if (rc == ERR_OK && list->count > 1) {
+        qsort(items, count, sizeof(items[0]), compare_items);
+        list->count = count;
+        for (size_t i = 0; i < count; i++) {
+            list->ids[i] = items[i].id;
+        }
+    }
+    arena_rewind(arena, mark);
+    return rc;
+}
+
 struct id_sort {
     enum err (*step)(struct id_sort *sort);
     bool is_done;
@@ -141,28 +196,6 @@ struct id_sort {
 };
 
 /* --- by texts --- */
-
-/** Fill an item: the key text is copied into the arena. */
-static enum err load_item(struct id_sort *sort, uint32_t id, struct item *item)
-{
-    struct arena *scratch = reader_scratch(sort->reader);
-    struct rpsl_object object;
-    struct rpsl_key key;
-    struct str text;
-    enum err rc = snapshot_text(sort->reader, sort->snap, id, scratch, &text);
-
-    if (rc == ERR_OK) {
-        rc = object_parse(text, scratch, &object, &key);
-    }
-    if (rc == ERR_OK) {
-        order_record_start(item->code, key.class, key.text);
-        item->text = arena_strdup(sort->arena, key.text);
-        item->id = id;
-        rc = item->text.at == NULL ? ERR_LIMIT : ERR_OK;
-    }
-    arena_reset(scratch);
-    return rc;
-}
 
 static enum err step_put(struct id_sort *sort)
 {
@@ -196,7 +229,8 @@ static enum err step_load(struct id_sort *sort)
 
     for (unsigned i = 0; i < STEP_TEXTS && sort->at < list->count && rc == ERR_OK;
          i++, sort->at++) {
-        rc = load_item(sort, list->ids[sort->at], &sort->items[sort->at - sort->first]);
+        rc = load_item(sort->reader, sort->snap, list->ids[sort->at], sort->arena,
+                       &sort->items[sort->at - sort->first]);
     }
     if (rc == ERR_OK && sort->at == list->count) {
         merge_sort_begin(&sort->merge, sort->items, sort->items + count, count,
@@ -258,9 +292,6 @@ static enum err begin_small(struct id_sort *sort)
     struct id_list *list = sort->list;
     uint32_t *room;
 
-    if (list->count < 2) {
-        return end_sort(sort);
-    }
     sort->texts = arena_mark(sort->arena);
     room = arena_alloc(sort->arena, list->count * sizeof(room[0]));
     if (room == NULL) {
@@ -348,8 +379,13 @@ static enum err step_top(struct id_sort *sort)
 enum err snapshot_sort_begin(struct reader *reader, const struct snapshot *snap,
                              struct id_list *list, struct arena *arena, struct id_sort **out)
 {
-    struct id_sort *sort = arena_calloc(arena, 1, sizeof(*sort));
+    struct id_sort *sort;
 
+    *out = NULL;
+    if (list->count <= FEW) {
+        return sort_few(reader, snap, list, arena);
+    }
+    sort = arena_alloc(arena, sizeof(*sort));
     if (sort == NULL) {
         return ERR_LIMIT;
     }
@@ -365,9 +401,10 @@ enum err snapshot_sort_begin(struct reader *reader, const struct snapshot *snap,
 
 enum err snapshot_sort_step(struct id_sort *sort, bool *is_done)
 {
-    enum err rc = sort->is_done ? ERR_OK : sort->step(sort);
+    bool was_done = sort == NULL || sort->is_done;
+    enum err rc = was_done ? ERR_OK : sort->step(sort);
 
-    *is_done = sort->is_done;
+    *is_done = was_done || sort->is_done;
     return rc;
 }
 

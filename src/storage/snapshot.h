@@ -156,6 +156,7 @@ struct id_walk; /* Opaque; in the arena. */
  * start with `folded`, in no order and with doubles. Keys: the object that has this class and
  * canonical key, if any, and once in a few thousand look-ups another one, which has the same hash;
  * for a caller that reads the text anyhow, and looks.
+ * @param walk  NULL, or an earlier walk of the arena, which is used again.
  * @return ERR_OK; ERR_LIMIT when the arena is full.
  */
 enum err snapshot_key_walk(const struct snapshot *snap, enum rpsl_class class, struct str canonical,
@@ -181,6 +182,7 @@ enum err snapshot_sort(struct reader *reader, const struct snapshot *snap, struc
 struct id_sort; /* Opaque. */
 /**
  * The same in short steps.
+ * @param out    NULL: the list was so short that it is sorted.
  * @param list   Must stay where it is until the last step, as must the snapshot.
  * @param arena  What is taken from it stays taken.
  */

@@ -88,49 +88,51 @@ enum err id_walk_step(struct id_walk *walk, bool *is_done)
     return rc;
 }
 
-static struct id_walk *new_walk(struct arena *arena, struct id_list *out)
+static enum err begin_walk(struct arena *arena, struct id_list *out, struct id_walk **walk)
 {
-    struct id_walk *walk = arena_alloc(arena, sizeof(*walk));
-
-    if (walk != NULL) {
-        walk->arena = arena;
-        walk->out = out;
+    if (*walk == NULL) {
+        *walk = arena_alloc(arena, sizeof(**walk));
     }
-    return walk;
+    if (*walk == NULL) {
+        return ERR_LIMIT;
+    }
+    (*walk)->arena = arena;
+    (*walk)->out = out;
+    return ERR_OK;
 }
 
 enum err snapshot_value_walk(const struct snapshot *snap, unsigned index_attr, struct str folded,
                              struct arena *arena, struct id_list *out, struct id_walk **walk)
 {
-    *walk = new_walk(arena, out);
-    if (*walk == NULL) {
-        return ERR_LIMIT;
+    enum err rc = begin_walk(arena, out, walk);
+
+    if (rc == ERR_OK) {
+        walk_values(*walk, snap, index_attr, folded);
     }
-    walk_values(*walk, snap, index_attr, folded);
-    return ERR_OK;
+    return rc;
 }
 
 enum err snapshot_range_walk(const struct snapshot *snap, enum rpsl_range_kind kind,
                              const struct ip_range *range, enum range_mode mode,
                              struct arena *arena, struct id_list *out, struct id_walk **walk)
 {
-    *walk = new_walk(arena, out);
-    if (*walk == NULL) {
-        return ERR_LIMIT;
+    enum err rc = begin_walk(arena, out, walk);
+
+    if (rc == ERR_OK) {
+        walk_ranges(*walk, snap, kind, range, mode);
     }
-    walk_ranges(*walk, snap, kind, range, mode);
-    return ERR_OK;
+    return rc;
 }
 
 enum err snapshot_key_walk(const struct snapshot *snap, enum rpsl_class class, struct str canonical,
                            struct arena *arena, struct id_list *out, struct id_walk **walk)
 {
-    *walk = new_walk(arena, out);
-    if (*walk == NULL) {
-        return ERR_LIMIT;
+    enum err rc = begin_walk(arena, out, walk);
+
+    if (rc == ERR_OK) {
+        walk_keys(*walk, snap, class, canonical);
     }
-    walk_keys(*walk, snap, class, canonical);
-    return ERR_OK;
+    return rc;
 }
 
 enum err snapshot_by_value(const struct snapshot *snap, unsigned index_attr, struct str folded,

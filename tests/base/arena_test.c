@@ -146,3 +146,48 @@ Test(arena, strings_are_terminated)
     cr_expect_str_eq(printed.at, "x-42");
     cr_expect_str_eq(arena_strdup(arena, (struct str){NULL, 0}).at, "");
 }
+
+/* What is alone in its block grows without leaving its old place behind. */
+Test(arena, large_allocations_grow_where_they_are)
+{
+    enum { MIB = 1 << 20 };
+    struct arena *large = arena_new(64 * MIB);
+    struct arena_mark mark;
+    size_t size = 2 * MIB;
+    char *at, *small;
+
+    cr_assert_not_null(arena_alloc(large, 10));
+    mark = arena_mark(large);
+    at = arena_alloc(large, size);
+    cr_assert_not_null(at);
+    memset(at, 'a', size);
+    for (; size < 48 * MIB; size += MIB) {
+        at = arena_grow(large, at, size, size + MIB);
+        cr_assert_not_null(at, "%zu", size);
+        memset(at + size, 'b', MIB);
+    }
+    cr_expect_leq(arena_used(large), size + 100);
+    cr_expect_eq(at[2 * MIB - 1], 'a');
+    cr_expect_eq(at[2 * MIB], 'b');
+    cr_expect_eq(at[size - 1], 'b');
+    cr_expect_null(arena_grow(large, at, size, size + 32 * MIB), "beyond the ceiling");
+    cr_expect_eq(at[size - 1], 'b');
+
+    small =
+        arena_alloc(large, 10); /* It has a block of its own: the large one is not the newest. */
+    cr_assert_not_null(small);
+    memset(small, 's', 10);
+    cr_expect_null(arena_grow(large, at, size, size + MIB), "no room for a copy");
+    arena_rewind(large, mark);
+    cr_expect_eq(arena_used(large), 16);
+    at = arena_alloc(large, 3 * MIB);
+    cr_assert_not_null(at);
+    mark = arena_mark(large);
+    at = arena_grow(large, at, 3 * MIB, 4 * MIB);
+    memset(at, 'c', 4 * MIB);
+    arena_rewind(large, mark); /* A mark behind it keeps its place: what it grew by is forgotten. */
+    cr_expect_eq(at[3 * MIB - 1], 'c');
+    arena_reset(large);
+    cr_expect_eq(arena_used(large), 0);
+    arena_free(large);
+}

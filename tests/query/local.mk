@@ -42,7 +42,7 @@ check_PROGRAMS += tests/query/serve
 tests_query_serve_SOURCES = tests/query/serve.c tests/query/fixture.c tests/query/fixture.h \
     tests/query/fixture_versions.c tests/query/fixture_versions.h
 tests_query_serve_LDADD = $(LINK_QUERY) $(ZLIB_LIBS)
-TESTS += tests/golden/check
-EXTRA_DIST += tests/golden/check tests/golden/run.py tests/golden/expected.txt \
+TESTS += tests/golden/check tests/query/forward.py
+EXTRA_DIST += tests/query/forward.py tests/golden/check tests/golden/run.py tests/golden/expected.txt \
     tests/golden/main.rec.gz tests/golden/mirror.rec.gz tests/golden/versions.rec.gz \
     tests/golden/sessions.json

@@ -432,7 +432,7 @@ Test(storage_ranges, a_long_walk_goes_in_steps)
     publish();
     for (int mode = RANGE_ONE_MORE; mode <= RANGE_ALL_MORE; mode++) {
         struct id_list list = {0};
-        struct id_walk *walk;
+        struct id_walk *walk = NULL;
         bool is_done = false;
         unsigned steps = 0;
 
