@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "query/info.h"
 #include "query/line.h"
-#include "query/syntax.h"
+#include "rpsl/syntax.h"
 
 enum {
     STAGE_START,
@@ -480,10 +480,10 @@ static enum err replace_by_syntax(struct answer *answer, struct item *item, stru
         return ERR_OK;
     }
     if ((rc = item_parse(view, item)) != ERR_OK ||
-        (rc = item_key_text(view, item, &key)) != ERR_OK) {
+        (rc = item_key_text(view, item, &key)) != ERR_OK ||
+        (rc = rpsl_check_syntax(&item->object, view->scratch, &is_valid)) != ERR_OK) {
         return rc;
     }
-    is_valid = syntax_is_valid(&item->object);
     if (is_valid != wants_valid) {
         message_print(out, is_valid ? MSG_VALID_SYNTAX : MSG_INVALID_SYNTAX, ARGS(key));
         *is_replaced = true;

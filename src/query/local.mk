@@ -22,5 +22,4 @@ libquery_a_SOURCES = \
     src/query/session.c src/query/session.h \
     src/query/settings.c src/query/settings.h \
     src/query/source.c src/query/source.h \
-    src/query/syntax.c src/query/syntax.h \
     src/query/versions.c src/query/versions.h

@@ -430,6 +430,10 @@ Test(answer, syntax_filters_replace_objects_by_comments)
 {
     expect("-rGB --valid-syntax -T mntner TWO-MNT", "% 'TWO-MNT' invalid syntax\n\n" E101("RIPE"));
     cr_expect(strstr(ask("-rGB --no-valid-syntax -T mntner TWO-MNT"), "mntner:         TWO-MNT\n"));
+    expect("-rGB --no-valid-syntax -T route 10.1.0.0/16",
+           "% '10.1.0.0/16AS12' has valid syntax\n\n"
+           "% '10.1.0.0/16AS9' has valid syntax\n\n" E101("RIPE"));
+    cr_expect(strstr(ask("-rGB --valid-syntax -T route 10.1.0.0/16"), "origin:         AS12\n"));
 }
 
 Test(answer_without_data, an_empty_main_source_has_no_entries)

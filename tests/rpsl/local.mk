@@ -7,7 +7,9 @@ RPSL_TESTS = \
     tests/rpsl/key_test \
     tests/rpsl/layout_test \
     tests/rpsl/object_test \
-    tests/rpsl/schema_test
+    tests/rpsl/policy_test \
+    tests/rpsl/schema_test \
+    tests/rpsl/syntax_test
 check_PROGRAMS += $(RPSL_TESTS)
 TESTS += $(RPSL_TESTS)
 EXTRA_DIST += tests/rpsl/make_fold_table.py
@@ -28,3 +30,7 @@ tests_rpsl_object_test_SOURCES = tests/rpsl/object_test.c
 tests_rpsl_object_test_LDADD = $(LINK_RPSL) $(CRITERION_LIBS)
 tests_rpsl_schema_test_SOURCES = tests/rpsl/schema_test.c
 tests_rpsl_schema_test_LDADD = $(LINK_RPSL) $(CRITERION_LIBS)
+tests_rpsl_policy_test_SOURCES = tests/rpsl/policy_test.c
+tests_rpsl_policy_test_LDADD = $(LINK_RPSL) $(CRITERION_LIBS)
+tests_rpsl_syntax_test_SOURCES = tests/rpsl/syntax_test.c
+tests_rpsl_syntax_test_LDADD = $(LINK_RPSL) $(CRITERION_LIBS)
