@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "query/info.h"
 #include "query/line.h"
+#include "rpsl/dummify.h"
 #include "rpsl/syntax.h"
 
 enum {
@@ -139,12 +140,14 @@ static void add_part(struct answer *answer, struct str name)
     }
 }
 
-static void add_mirrors(struct answer *answer)
+static void add_mirrors(struct answer *answer, bool with_virtual)
 {
     const struct settings *settings = settings_of(answer);
 
     for (size_t i = 0; i < settings->source_count; i++) {
-        if (!settings->sources[i].is_main) {
+        const struct query_source *source = &settings->sources[i];
+
+        if (!source->is_main && (with_virtual || !source->is_virtual)) {
             add_part(answer, str_from(settings->sources[i].name));
         }
     }
@@ -172,7 +175,7 @@ static enum err choose_sources(struct answer *answer)
         return ERR_LIMIT;
     }
     if (query_has(query, QF(RESOURCE))) {
-        add_mirrors(answer);
+        add_mirrors(answer, true);
     }
     if (is_default || query_has(query, QF(ALL_SOURCES)) ||
         (query_has(query, QF(RESOURCE)) && answer->part_count == 0)) {
@@ -181,7 +184,7 @@ static enum err choose_sources(struct answer *answer)
         }
     }
     if (query_has(query, QF(ALL_SOURCES))) {
-        add_mirrors(answer);
+        add_mirrors(answer, false);
     }
     if (is_default || query_has(query, QF(RESOURCE))) {
         add_configured(answer, settings->additional, settings->additional_count);
@@ -348,6 +351,8 @@ static enum err step_source(struct answer *answer, struct buf *out)
     if (query_has(&answer->query, QF_VERSIONS)) {
         return begin_versions(answer, part->source);
     }
+    answer->is_dummified =
+        settings_of(answer)->is_dummified[part->source - settings_of(answer)->sources];
     print_notes(answer, out);
     if (print_bad_attributes(answer, out) || answer->search.view.snap == NULL) {
         return ERR_OK;
@@ -427,6 +432,28 @@ static enum err check_source_line(struct answer *answer, struct item *item)
         }
     }
     return ERR_NOT_FOUND;
+}
+
+/* Take what is personal from an object that was searched for; what it refers to stays whole, as in
+ * the reference. @return ERR_NOT_FOUND when nothing is left to show. */
+static enum err remove_personal(struct answer *answer, struct item *item)
+{
+    const struct view *view = &answer->search.view;
+    enum err rc;
+
+    if (!answer->is_dummified) {
+        return ERR_OK;
+    }
+    if ((rc = item_parse(view, item)) != ERR_OK) {
+        return rc;
+    }
+    if (rpsl_is_withheld(&item->object)) {
+        return ERR_NOT_FOUND;
+    }
+    rc = rpsl_dummify(&item->object, current_part(answer)->name, view->scratch, &item->text);
+    item->info.flags &= ~(unsigned)OBJECT_LAID_OUT;
+    item->is_parsed = false;
+    return rc;
 }
 
 static bool is_hidden_person(const struct answer *answer, enum rpsl_class class)
@@ -639,7 +666,8 @@ static enum err print_primary(struct answer *answer, struct buf *out)
     if (rc != ERR_OK ||
         (rc = item_load(&answer->search.view, answer->ids.ids[answer->id++], &item)) != ERR_OK ||
         (rc = search_accepts(&answer->search, &item)) != ERR_OK ||
-        (rc = check_source_line(answer, &item)) != ERR_OK) {
+        (rc = check_source_line(answer, &item)) != ERR_OK ||
+        (rc = remove_personal(answer, &item)) != ERR_OK) {
         return rc == ERR_NOT_FOUND ? ERR_OK : rc;
     }
     if (is_hidden_person(answer, item.info.class)) {

@@ -1,6 +1,7 @@
 # Criterion tests of src/rpsl; each links only what its folder may see.
 RPSL_TESTS = \
     tests/rpsl/charset_test \
+    tests/rpsl/dummify_test \
     tests/rpsl/fold_test \
     tests/rpsl/index_values_test \
     tests/rpsl/ip_test \
@@ -34,3 +35,5 @@ tests_rpsl_policy_test_SOURCES = tests/rpsl/policy_test.c
 tests_rpsl_policy_test_LDADD = $(LINK_RPSL) $(CRITERION_LIBS)
 tests_rpsl_syntax_test_SOURCES = tests/rpsl/syntax_test.c
 tests_rpsl_syntax_test_LDADD = $(LINK_RPSL) $(CRITERION_LIBS)
+tests_rpsl_dummify_test_SOURCES = tests/rpsl/dummify_test.c
+tests_rpsl_dummify_test_LDADD = $(LINK_RPSL) $(CRITERION_LIBS)
