@@ -128,9 +128,13 @@ static void add_attributes(const struct rpsl_object *object, struct str key, str
         buf_add_str(out, attr->name);
         buf_add_char(out, ':');
         if (value != NULL) {
-            buf_printf(out, " %s%.*s", value, attr->id == ATTR_ADDRESS ? (int)key.len : 0, key.at);
+            buf_printf(out, " %s", value);
+            if (attr->id == ATTR_ADDRESS) {
+                buf_add_str(out, key);
+            }
         } else if (attr->id == ATTR_SOURCE && is_first) {
-            buf_printf(out, " %.*s", STR_ARG(source));
+            buf_add_char(out, ' ');
+            buf_add_str(out, source);
         } else {
             buf_add_str(out, attr->value);
         }

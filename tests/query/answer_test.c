@@ -226,6 +226,22 @@ Test(answer, filters_secrets_addresses_and_marks_the_source)
                             "remarks:        behind the source\n\n");
 }
 
+Test(answer, a_nul_hides_nothing)
+{
+    static const char added[] = "ADD 1\n\nmntner:         NUL-MNT\n"
+                                "auth:           A\0B-PW x\nremarks:        a\0b\n"
+                                "source:         RI\0PE # c\n\n";
+    static const char shown[] = "mntner:         NUL-MNT\n"
+                                "auth:           A\0B-PW # Filtered\nremarks:        a\0b\n"
+                                "source:         RI\0PE # Filtered\n\n";
+
+    fixture_apply(index_main, (struct str){added, sizeof(added) - 1});
+    reader_refresh(tools.reader);
+    ask("-rGB -T mntner NUL-MNT");
+    cr_assert_eq(printed.len, sizeof(shown));
+    cr_expect_eq(memcmp(printed.at, shown, sizeof(shown)), 0);
+}
+
 Test(answer, charset_applies_to_objects)
 {
     cr_expect(strstr(ask("-r -Z utf-8 ONE-MNT"), "\ndescr:          Stra\xC3\x9F"
