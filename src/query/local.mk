@@ -5,6 +5,7 @@ libquery_a_SOURCES = \
     src/query/addresses.c src/query/addresses.h \
     src/query/answer.c src/query/answer.h \
     src/query/check.c src/query/check.h \
+    src/query/descriptions.h \
     src/query/diff.c src/query/diff.h \
     src/query/flags.h \
     src/query/follow.c src/query/follow.h \
