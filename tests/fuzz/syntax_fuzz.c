@@ -1,9 +1,10 @@
 /*
- * Any bytes as the value of any attribute, and as any policy: a verdict, the same each time, and
- * the same whatever blanks and letters' cases there are. The first two bytes choose class and
- * attribute.
+ * Any bytes as the value of any attribute, and as any policy: a verdict, whatever blanks and
+ * letters' cases there are. The first two bytes choose class and attribute. As an object: a
+ * verdict, and what is left of it without personal data.
  */
 #include "fuzz.h"
+#include "rpsl/dummify.h"
 #include "rpsl/policy.h"
 #include "rpsl/syntax.h"
 
@@ -58,6 +59,19 @@ static void check_policies(struct str value)
     buf_free(&spaced);
 }
 
+/** Without personal data it is an object of the same class, and so it stays. */
+static void check_dummified(const struct rpsl_object *object, struct arena *arena)
+{
+    struct rpsl_object dummified;
+    struct str once, twice;
+
+    require(rpsl_dummify(object, STR("X-GRS"), arena, &once) == ERR_OK);
+    require(rpsl_parse(once, arena, &dummified) == ERR_OK);
+    require(dummified.class == object->class && dummified.attr_count <= object->attr_count + 7);
+    require(rpsl_dummify(&dummified, STR("X-GRS"), arena, &twice) == ERR_OK);
+    require(str_eq(once, twice));
+}
+
 /** The whole input as an object. */
 static void check_object(struct str text, struct arena *arena)
 {
@@ -67,6 +81,7 @@ static void check_object(struct str text, struct arena *arena)
     if (rpsl_parse(text, arena, &object) == ERR_OK) {
         require(rpsl_check_syntax(&object, arena, &is_valid) == ERR_OK);
         require(!is_valid || object.class != CLASS_UNKNOWN);
+        check_dummified(&object, arena);
     }
 }
 
