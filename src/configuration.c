@@ -43,7 +43,6 @@ static const char *const ignored_keys[] = {
     "dir.rpsl.*",
     "dump.total.size.limit",
     "grs.import.*",
-    "grs.sources.dummify",
     "internals.database.*",
     "mail.*",
     "mailupdates.database.*",

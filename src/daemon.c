@@ -9,6 +9,7 @@
 
 #include "daemon.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -43,9 +44,23 @@ static enum err add_source(struct daemon *daemon, enum source_kind kind, const c
     return storage_add(daemon->storage, kind, name, upstream, why) != NULL ? ERR_OK : ERR_SYNTAX;
 }
 
+/* Whether a name of grs.sources is another one of the main source's data: it has the main source's
+ * name in it and follows no stream. */
+static bool is_alias(const struct configuration *configuration, const char *name)
+{
+    for (size_t i = 0; i < configuration->mirror.source_count; i++) {
+        if (str_eq_nocase(str_from(configuration->mirror.sources[i].name), str_from(name))) {
+            return false;
+        }
+    }
+    return str_ends_nocase(str_from(name), STR("-GRS")) &&
+           strcasestr(name, configuration->query.main_source) != NULL;
+}
+
 static enum err declare_sources(struct daemon *daemon, struct why *why)
 {
     const struct configuration *configuration = daemon->configuration;
+    const struct conf_list *names = &configuration->process.grs_sources;
     enum err rc = add_source(daemon, SOURCE_MAIN, configuration->query.main_source, NULL, why);
 
     for (size_t i = 0; rc == ERR_OK && i < configuration->mirror.source_count; i++) {
@@ -53,9 +68,10 @@ static enum err declare_sources(struct daemon *daemon, struct why *why)
 
         rc = add_source(daemon, SOURCE_MIRROR, mirror->name, mirror->source, why);
     }
-    for (size_t i = 0; rc == ERR_OK && i < configuration->process.grs_sources.count; i++) {
-        rc = add_source(daemon, SOURCE_MIRROR, configuration->process.grs_sources.items[i], NULL,
-                        why);
+    for (size_t i = 0; rc == ERR_OK && i < names->count; i++) {
+        if (!is_alias(configuration, names->items[i])) {
+            rc = add_source(daemon, SOURCE_MIRROR, names->items[i], NULL, why);
+        }
     }
     return rc;
 }
@@ -96,6 +112,7 @@ static enum err build_base(struct daemon *daemon, const char *config_path, struc
 static void free_base(struct daemon *daemon)
 {
     storage_free(daemon->storage);
+    buf_free(&daemon->alias_names);
     process_unlock(daemon->lock_fd);
     while (daemon->configuration != NULL) {
         struct configuration *older = daemon->configuration->older;
@@ -118,18 +135,55 @@ static enum err build_acl_keeper(struct daemon *daemon, struct why *why)
                           &daemon->acl_keeper, why);
 }
 
+static bool is_named_before(const struct conf_list *names, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (str_eq_nocase(str_from(names->items[i]), str_from(names->items[index]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Rows of the virtual sources. @param main  The main source's, the first of storage. */
+static size_t add_aliases(struct daemon *daemon, const struct query_source *main,
+                          struct query_source *out)
+{
+    const struct conf_list *names = &daemon->configuration->process.grs_sources;
+    size_t count = 0, size = 0;
+
+    for (size_t i = 0; i < names->count; i++) {
+        size += strlen(names->items[i]) + 1;
+    }
+    buf_reserve(&daemon->alias_names, size); /* So that it stays where it is. */
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = daemon->alias_names.at + daemon->alias_names.len;
+
+        if (is_alias(daemon->configuration, names->items[i]) && !is_named_before(names, i)) {
+            for (const char *c = names->items[i]; *c != '\0'; c++) {
+                buf_add_char(&daemon->alias_names, (char)toupper((unsigned char)*c));
+            }
+            buf_add_char(&daemon->alias_names, '\0');
+            out[count++] = query_source_alias(main, name);
+            log_info(LOG_MAIN, "source %s is the data of %s under another name", name, main->name);
+        }
+    }
+    return count;
+}
+
 static enum err build_query_server(struct daemon *daemon, struct why *why)
 {
     const struct query_conf *conf = &daemon->configuration->query;
     size_t count = storage_source_count(daemon->storage);
     struct query_source *sources;
+    size_t alias_count;
     enum err rc;
 
     if (conf->bind.count == 0) {
         return why_set(why, ERR_SYNTAX, "query.bind is empty: at least one address is needed");
     }
     daemon->query_address = conf->bind.items[0];
-    sources = calloc(count, sizeof(*sources));
+    sources = calloc(count + daemon->configuration->process.grs_sources.count, sizeof(*sources));
     if (sources == NULL) {
         return why_set(why, ERR_MEMORY, "%s", err_text(ERR_MEMORY));
     }
@@ -139,7 +193,8 @@ static enum err build_query_server(struct daemon *daemon, struct why *why)
         sources[i] = query_source_of(source);
         sources[i].notice = mirror_notice(daemon->mirror, source);
     }
-    rc = query_server_new(conf, sources, count, &daemon->query, why);
+    alias_count = add_aliases(daemon, &sources[0], &sources[count]);
+    rc = query_server_new(conf, sources, count + alias_count, &daemon->query, why);
     free(sources);
     if (rc == ERR_OK) {
         rc = build_acl_keeper(daemon, why);

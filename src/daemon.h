@@ -23,6 +23,7 @@ struct daemon {
     struct query_server *query;    /**< NULL in a lone command. */
     struct acl_keeper *acl_keeper; /**< NULL in a lone command. */
     const char *query_address;     /**< The first that it listens on. */
+    struct buf alias_names;        /**< Of virtual sources, upper case, NUL-terminated. */
     struct mirror *mirror;
     struct control *control; /**< NULL in a lone command. */
     struct loop *main_loop;  /**< NULL in a lone command. */

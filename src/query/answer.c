@@ -137,12 +137,14 @@ static void add_part(struct answer *answer, struct str name)
     }
 }
 
-static void add_mirrors(struct answer *answer)
+static void add_mirrors(struct answer *answer, bool with_virtual)
 {
     const struct settings *settings = answer_settings(answer);
 
     for (size_t i = 0; i < settings->source_count; i++) {
-        if (!settings->sources[i].is_main) {
+        const struct query_source *source = &settings->sources[i];
+
+        if (!source->is_main && (with_virtual || !source->is_virtual)) {
             add_part(answer, str_from(settings->sources[i].name));
         }
     }
@@ -170,7 +172,7 @@ static enum err choose_sources(struct answer *answer)
         return ERR_LIMIT;
     }
     if (query_has(query, QF(RESOURCE))) {
-        add_mirrors(answer);
+        add_mirrors(answer, true);
     }
     if (is_default || query_has(query, QF(ALL_SOURCES)) ||
         (query_has(query, QF(RESOURCE)) && answer->part_count == 0)) {
@@ -179,7 +181,7 @@ static enum err choose_sources(struct answer *answer)
         }
     }
     if (query_has(query, QF(ALL_SOURCES))) {
-        add_mirrors(answer);
+        add_mirrors(answer, false);
     }
     if (is_default || query_has(query, QF(RESOURCE))) {
         add_configured(answer, settings->additional, settings->additional_count);
@@ -348,6 +350,8 @@ static enum err step_source(struct answer *answer, struct buf *out)
     if (query_has(&answer->query, QF_VERSIONS)) {
         return begin_versions(answer, part->source);
     }
+    answer->is_dummified =
+        answer_settings(answer)->is_dummified[part->source - answer_settings(answer)->sources];
     print_notes(answer, out);
     if (print_bad_attributes(answer, out) || answer->search.view.snap == NULL) {
         return ERR_OK;
@@ -542,7 +546,8 @@ static enum err print_primary(struct answer *answer, struct buf *out)
     }
     if (rc != ERR_OK || !is_ordered || (rc = load_primary(answer, &item)) != ERR_OK ||
         (rc = search_accepts(&answer->search, &item)) != ERR_OK ||
-        (rc = answer_check_source_line(answer, &item)) != ERR_OK) {
+        (rc = answer_check_source_line(answer, &item)) != ERR_OK ||
+        (rc = answer_remove_personal(answer, &item)) != ERR_OK) {
         return rc == ERR_NOT_FOUND ? ERR_OK : rc;
     }
     if (answer_is_hidden_person(answer, item.info.class)) {

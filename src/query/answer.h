@@ -62,6 +62,7 @@ struct answer {
     struct answer_part *parts;
     size_t part_count, part; /* The next one. */
     bool is_held, hides_no_entries;
+    bool is_dummified;   /* Objects of this part lose what is personal. */
     uint32_t candidates; /* Classes, or the rest of them. */
     struct id_list ids, related, shown_related;
     struct references references; /* Of the object that was printed last. */

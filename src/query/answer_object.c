@@ -3,7 +3,8 @@
  */
 #include "query/answer_object.h"
 
-#include "query/syntax.h"
+#include "rpsl/dummify.h"
+#include "rpsl/syntax.h"
 
 /* With -s on the main data only objects of the named sources are shown. */
 enum err answer_check_source_line(struct answer *answer, struct item *item)
@@ -25,6 +26,26 @@ enum err answer_check_source_line(struct answer *answer, struct item *item)
         }
     }
     return ERR_NOT_FOUND;
+}
+
+enum err answer_remove_personal(struct answer *answer, struct item *item)
+{
+    const struct view *view = &answer->search.view;
+    enum err rc;
+
+    if (!answer->is_dummified) {
+        return ERR_OK;
+    }
+    if ((rc = item_parse(view, item)) != ERR_OK) {
+        return rc;
+    }
+    if (rpsl_is_withheld(&item->object)) {
+        return ERR_NOT_FOUND;
+    }
+    rc = rpsl_dummify(&item->object, answer_part(answer)->name, view->scratch, &item->text);
+    item->info.flags &= ~(unsigned)OBJECT_LAID_OUT;
+    item->is_parsed = false;
+    return rc;
 }
 
 bool answer_is_hidden_person(const struct answer *answer, enum rpsl_class class)
@@ -78,10 +99,10 @@ static enum err replace_by_syntax(struct answer *answer, struct item *item, stru
         return ERR_OK;
     }
     if ((rc = item_parse(view, item)) != ERR_OK ||
-        (rc = item_key_text(view, item, &key)) != ERR_OK) {
+        (rc = item_key_text(view, item, &key)) != ERR_OK ||
+        (rc = rpsl_check_syntax(&item->object, view->scratch, &is_valid)) != ERR_OK) {
         return rc;
     }
-    is_valid = syntax_is_valid(&item->object);
     if (is_valid != wants_valid) {
         message_print(out, is_valid ? MSG_VALID_SYNTAX : MSG_INVALID_SYNTAX, ARGS(key));
         *is_replaced = true;

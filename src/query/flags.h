@@ -46,9 +46,9 @@ enum flag_argument { FLAG_BARE, FLAG_LIST, FLAG_ONCE };
     X(NO_FILTERING, 'B', "no-filtering", FLAG_BARE, "",                                                         \
       "Shows objects with their e-mail addresses.")                                                             \
     X(VALID_SYNTAX, 0, "valid-syntax", FLAG_BARE, "",                                                           \
-      "Shows only objects whose syntax is valid by today's templates.")                                         \
+      "Shows only objects whose syntax is valid by today's rules.")                                         \
     X(NO_VALID_SYNTAX, 0, "no-valid-syntax", FLAG_BARE, "",                                                     \
-      "Shows only objects whose syntax is not valid by today's templates.")                                     \
+      "Shows only objects whose syntax is not valid by today's rules.")                                     \
     X(NO_REFERENCED, 'r', "no-referenced", FLAG_BARE, "",                                                       \
       "Leaves out the contacts and organisations that the found objects refer to.")                             \
     X(NO_PERSONAL, 0, "no-personal", FLAG_BARE, "",                                                             \

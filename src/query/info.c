@@ -1,11 +1,13 @@
 /*
- * Everything here is printed from the tables that also parse: flags and class templates.
+ * Everything here is printed from the tables that also parse, flags and class templates, and from
+ * the descriptions of classes and attributes.
  */
 #include "query/info.h"
 
 #include <string.h>
 
 #include "config.h"
+#include "query/descriptions.h"
 
 /* --- help --- */
 
@@ -160,18 +162,20 @@ static void print_attribute(const struct rpsl_template_row *row, struct buf *out
     const struct rpsl_attr_info *info = rpsl_attr_info(row->attr);
     struct buf text = {0};
 
-    buf_printf(&text, "The attribute %s%s. ", occurrence[row->requirement],
-               row->single ? ", once" : ", and may be repeated");
+    buf_printf(&text, "%s The attribute %s%s. ", attribute_descriptions[row->attr].text,
+               occurrence[row->requirement], row->single ? ", once" : ", and may be repeated");
     add_keys(row, &text);
     if ((info->flags & ATTR_LIST_VALUED) != 0) {
         buf_add_str(&text, STR("Several values are separated by commas. "));
     }
     if ((info->flags & ATTR_FILTERED) != 0) {
-        buf_add_str(&text, STR("It is shown only with -B. "));
+        buf_add_str(&text, STR("The main source shows it only with -B. "));
     }
     buf_printf(&text, "Short name: %s.", info->short_name);
     buf_printf(out, "%s\n\n", info->name);
     add_wrapped(out, "   ", buf_str(&text), 70);
+    buf_add_char(out, '\n');
+    add_wrapped(out, "     ", str_from(attribute_descriptions[row->attr].syntax), 70);
     buf_add_char(out, '\n');
     buf_free(&text);
 }
@@ -181,8 +185,8 @@ static void print_verbose(enum rpsl_class class, struct buf *out)
     const struct rpsl_class_info *info = rpsl_class_info(class);
 
     buf_printf(out, "The %s class:\n\n", info->name);
-    buf_printf(out, "      Objects of this class have the short name %s and these attributes.\n\n",
-               info->short_name);
+    add_wrapped(out, "      ", str_from(class_descriptions[class]), 70);
+    buf_printf(out, "      Objects of this class have the short name %s.\n\n", info->short_name);
     print_template(class, out);
     buf_printf(out, "The content of the attributes of the %s class are defined below:\n\n",
                info->name);

@@ -5,6 +5,7 @@ libquery_a_SOURCES = \
     src/query/addresses.c src/query/addresses.h \
     src/query/answer.c src/query/answer.h src/query/answer_object.c src/query/answer_object.h \
     src/query/check.c src/query/check.h \
+    src/query/descriptions.h \
     src/query/diff.c src/query/diff.h \
     src/query/flags.h \
     src/query/follow.c src/query/follow.h \
@@ -22,5 +23,4 @@ libquery_a_SOURCES = \
     src/query/session.c src/query/session.h \
     src/query/settings.c src/query/settings.h \
     src/query/source.c src/query/source.h \
-    src/query/syntax.c src/query/syntax.h \
     src/query/versions.c src/query/versions.h

@@ -6,6 +6,8 @@
  */
 #include "query/print.h"
 
+#include <string.h>
+
 #include "rpsl/layout.h"
 
 /* Where attributes go: straight to the answer, or to be encoded first. */
@@ -48,12 +50,19 @@ static void add_stored(const struct rpsl_attr *attr, struct buf *out)
 static enum err add_with_value(const struct printer *printer, const struct view *view,
                                const struct rpsl_attr *attr, struct str value, struct buf *out)
 {
-    struct str marked = arena_printf(view->scratch, " %.*s # Filtered", STR_ARG(value));
-    struct rpsl_attr changed = {.id = attr->id, .name = attr->name, .value = marked};
+    static const struct str mark = STR_INIT(" # Filtered");
+    struct rpsl_attr changed = {.id = attr->id, .name = attr->name};
+    char *text = arena_alloc(view->scratch, 1 + value.len + mark.len);
 
-    if (marked.at == NULL) {
+    if (text == NULL) {
         return ERR_LIMIT;
     }
+    text[0] = ' ';
+    if (value.len > 0) {
+        memcpy(text + 1, value.at, value.len);
+    }
+    memcpy(text + 1 + value.len, mark.at, mark.len);
+    changed.value = (struct str){text, 1 + value.len + mark.len};
     add_attr(printer, &changed, out);
     return ERR_OK;
 }

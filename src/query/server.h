@@ -22,6 +22,7 @@ struct query_conf {
     const char *nonauth_source;  /**< whois.nonauth.source; "" when there is none; NULL: the main
                                     one's  with -NONAUTH. */
     struct conf_list additional; /**< whois.additional.sources */
+    struct conf_list dummified;  /**< grs.sources.dummify */
     struct conf_list trusted;    /**< ipranges.trusted */
     struct conf_list blocked;    /**< ipranges.blocked */
     bool proxy_protocol;         /**< proxy.protocol.enabled */

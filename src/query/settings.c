@@ -22,6 +22,7 @@ const struct conf_key query_conf_keys[] = {
     {"whois.source",                conf_text,    AT(main_source),             "",              "name of the main source"},
     {"whois.nonauth.source",        conf_text,    AT(nonauth_source),          NULL,            "second name in the main source's database; not given: the main source's with -NONAUTH; empty: none"},
     {"whois.additional.sources",    conf_list,    AT(additional),              "",              "sources searched besides the main one"},
+    {"grs.sources.dummify",         conf_list,    AT(dummified),               "",              "mirrored and virtual sources whose answers lose personal data"},
     {"ipranges.trusted",            conf_list,    AT(trusted),                 "127.0.0.1,::1", "clients that may search by e-mail"},
     {"ipranges.blocked",            conf_list,    AT(blocked),                 "",              "clients that get nothing, not even help"},
     {"proxy.protocol.enabled",      conf_bool,    AT(proxy_protocol),          "false",         "PROXY headers name the clients of ipranges.loadbalancer"},
@@ -121,6 +122,20 @@ static enum err take_sources(struct settings *settings, const struct query_conf 
         settings->additional[settings->additional_count++] = name;
     }
     return ERR_OK;
+}
+
+static void take_dummified(struct settings *settings, const struct conf_list *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const struct query_source *source = settings_source(settings, str_from(names->items[i]));
+
+        if (source == NULL || source->is_main) {
+            log_warn(LOG_QUERY, "grs.sources.dummify: %s is no mirrored source",
+                     log_quote(str_from(names->items[i])).text);
+        } else {
+            settings->is_dummified[source - settings->sources] = true;
+        }
+    }
 }
 
 static enum err take_abuse_rules(struct settings *settings, const struct query_conf *conf,
@@ -255,6 +270,7 @@ enum err settings_new(const struct query_conf *conf, const struct query_source *
         settings_free(settings);
         return rc;
     }
+    take_dummified(settings, &conf->dummified);
     make_banner(settings, conf);
     make_served_by(settings, conf);
     settings->connections_per_address = conf->connections_per_address;

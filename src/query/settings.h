@@ -20,6 +20,7 @@ struct settings {
     struct str nonauth_name;         /**< "" when there is none. */
     struct str additional[MAX_SOURCES];
     size_t additional_count;
+    bool is_dummified[MAX_SOURCES]; /**< By source: its objects lose what is personal. */
     struct abuse_rules abuse;
     struct address_list trusted;   /**< ipranges.trusted */
     struct address_list blocked;   /**< ipranges.blocked */

@@ -53,3 +53,15 @@ struct query_source query_source_of(struct source *source)
         .context = source,
     };
 }
+
+struct query_source query_source_alias(const struct query_source *main, const char *name)
+{
+    struct query_source alias = *main;
+
+    alias.name = name;
+    alias.is_main = false;
+    alias.is_virtual = true;
+    alias.notice = NULL;
+    alias.versions = NULL;
+    return alias;
+}

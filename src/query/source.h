@@ -28,6 +28,7 @@ enum query_source_state {
 struct query_source {
     const char *name; /**< "RIPE-GRS", upper case. */
     bool is_main; /**< The main source; all others are answered as mirrors (whois-queries 7.4). */
+    bool is_virtual; /**< Another name of the main source's data, answered as a mirror. */
     struct index *index;
     const char *notice; /**< Extra banner lines of this source ("% ...\n"); NULL: none. */
     /**
@@ -40,5 +41,10 @@ struct query_source {
     void *context;                        /**< For state and versions. */
 };
 
+/**
+ * The row of a virtual source. It knows no versions: they would show what the name hides.
+ * @param name  Upper case; must outlive the server.
+ */
+struct query_source query_source_alias(const struct query_source *main, const char *name);
 /** The row of a source that storage opened. The source must outlive the server. */
 struct query_source query_source_of(struct source *source);

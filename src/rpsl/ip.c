@@ -62,11 +62,14 @@ enum spelling { NATURAL, LENIENT }; /* As above. */
 /** Dotted octets, at least `least` of four; those missing at the right are 0. */
 static bool read_octets(struct str s, unsigned least, enum spelling spelling, u128 *out)
 {
-    const char *at = s.at, *end = s.at + s.len, *begin;
+    const char *at = s.at, *end, *begin;
     uint32_t address = 0;
     unsigned count = 0, octet;
 
-    for (;; at++) {
+    if (s.len == 0) {
+        return false;
+    }
+    for (end = at + s.len;; at++) {
         bool is_negative = spelling == LENIENT && at < end && *at == '-';
 
         octet = 0;

@@ -9,4 +9,9 @@ librpsl_a_SOURCES = \
     src/rpsl/object.c src/rpsl/object.h \
     src/rpsl/key.c \
     src/rpsl/index_values.c \
-    src/rpsl/layout.c src/rpsl/layout.h
+    src/rpsl/layout.c src/rpsl/layout.h \
+    src/rpsl/dummify.c src/rpsl/dummify.h \
+    src/rpsl/policy.c src/rpsl/policy.h \
+    src/rpsl/policy_tokens.c src/rpsl/policy_tokens.h \
+    src/rpsl/syntax.c src/rpsl/syntax.h \
+    src/rpsl/syntax_values.c src/rpsl/syntax_values.h

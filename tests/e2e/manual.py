@@ -300,7 +300,7 @@ def test_every_part_of_the_language_is_explained(lab):
     names, inverse = set(), set()
     for name in types:
         text = client.ask("-v " + name).decode()
-        shorts = dict(re.findall(r"(?s)\n([\w-]+)\n\n   The\s+attribute.*?Short\s+name:\s+(\w+)\.", text))
+        shorts = dict(re.findall(r"(?s)\n([\w-]+)\n\n   \S.*?Short\s+name:\s+(\w+)\.", text))
         names.add("%s %s" % (name, re.search(r"short name (\w+)", text)[1]))
         inverse |= {"%s %s" % (attribute, shorts[attribute]) for attribute in
                     re.findall(r"(?m)^([\w-]+):.*inverse key\]$", text)}

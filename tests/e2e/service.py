@@ -540,6 +540,29 @@ def test_several_mirrors_at_once(lab):
     lab.stop()
 
 
+def test_a_virtual_source_is_the_main_data(lab):
+    """Beside a mirror that has the main source's name, too, and keeps data of its own."""
+    lab.options["whois.source"] = "RIPE"
+    lab.options["grs.sources"] = "ripe-open-grs,RIPE-DUMMY-GRS,RIPE-GRS"
+    lab.options["grs.sources.dummify"] = "RIPE-DUMMY-GRS"
+    lab.load(source="RIPE")
+    lab.start()
+    client = Whois(lab.port)
+    equal(client.ask("-q sources").split(b"\n\n")[0].split(b"\n"),
+          [b"RIPE:3:N:0-0", b"RIPE-NONAUTH:3:N:0-0", b"RIPE-GRS:3:N:0-0", b"RIPE-OPEN-GRS:3:N:0-0",
+           b"RIPE-DUMMY-GRS:3:N:0-0"], "sources")
+    whole = blocks(client.ask("-s RIPE -rB " + KEY))
+    equal(blocks(client.ask("-s RIPE-OPEN-GRS -r " + KEY)), whole, "answer under another name")
+    expect_in("person:", client.ask("-s RIPE-OPEN-GRS -T person DUMY-RIPE").decode())
+    expect_in("ERROR:101", client.ask("-s RIPE-DUMMY-GRS -T person DUMY-RIPE").decode())
+    expect_in("source RIPE-GRS has not been loaded yet", lab.ask("-s RIPE-GRS " + KEY).decode())
+    lab.options["grs.sources.dummify"] = "NOSUCH-GRS"
+    lab.write_properties()
+    lab.init("reload")
+    lab.wait_for_log("grs.sources.dummify: \\S+NOSUCH-GRS\\S+ is no mirrored source")
+    lab.stop()
+
+
 # --- backup and restore ---
 
 def test_backup_and_restore(lab):

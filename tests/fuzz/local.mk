@@ -13,7 +13,8 @@ FUZZ_TARGETS = \
     tests/fuzz/nrtm_fuzz \
     tests/fuzz/object_fuzz \
     tests/fuzz/proxy_fuzz \
-    tests/fuzz/query_fuzz
+    tests/fuzz/query_fuzz \
+    tests/fuzz/syntax_fuzz
 FUZZ_SECONDS = 60
 EXTRA_DIST += tests/fuzz/seeds
 
@@ -61,6 +62,9 @@ tests_fuzz_ip_fuzz_LDADD = $(FUZZ_LINK) $(LINK_RPSL)
 
 tests_fuzz_object_fuzz_SOURCES = tests/fuzz/object_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_object_fuzz_LDADD = $(FUZZ_LINK) $(LINK_RPSL)
+
+tests_fuzz_syntax_fuzz_SOURCES = tests/fuzz/syntax_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_syntax_fuzz_LDADD = $(FUZZ_LINK) $(LINK_RPSL)
 
 tests_fuzz_proxy_fuzz_SOURCES = tests/fuzz/proxy_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_proxy_fuzz_LDADD = $(FUZZ_LINK) $(LINK_NET)

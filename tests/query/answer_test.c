@@ -15,6 +15,8 @@ static struct settings *settings;
 static struct answer_tools tools;
 static struct arena *arena;
 static struct answer_client client;
+#define SOURCES_MAX 4
+
 static enum query_source_state mirror_state;
 static struct buf printed;
 
@@ -24,27 +26,31 @@ static enum query_source_state state(void *context, int *percent)
     return mirror_state;
 }
 
-static void make_settings(void)
+/* @param count  How many of the sources there are; the last two are virtual. */
+static void make_settings(size_t count)
 {
-    static const char *trusted[] = {"127.0.0.1"};
+    static const char *trusted[] = {"127.0.0.1"}, *dummified[] = {"ripe-grs"};
     struct query_conf conf = {
         .main_source = "ripe",
         .nonauth_source = "RIPE-NONAUTH",
-        .trusted = {trusted, 1},
+        .trusted = {trusted,   1        },
         .service = "test",
         .instance = "here",
         .terms_url = "http://terms/",
         .enduser_maintainers = "RIPE-NCC-END-MNT",
+        .dummified = {dummified, count > 2},
     };
-    static struct query_source sources[2];
-    const struct query_source filled[] = {
-        {.name = "RIPE",  .is_main = true,       .index = index_main},
-        {.name = "X-GRS", .index = index_mirror, .state = state     },
+    static struct query_source sources[SOURCES_MAX];
+    const struct query_source filled[SOURCES_MAX] = {
+        {.name = "RIPE",          .is_main = true,       .index = index_main},
+        {.name = "X-GRS",         .index = index_mirror, .state = state     },
+        {.name = "RIPE-GRS",      .is_virtual = true,    .index = index_main},
+        {.name = "OPEN-RIPE-GRS", .is_virtual = true,    .index = index_main},
     };
     struct why why;
 
     memcpy(sources, filled, sizeof(filled));
-    cr_assert_eq(settings_new(&conf, sources, 2, &settings, &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(settings_new(&conf, sources, count, &settings, &why), ERR_OK, "%s", why.text);
     tools.settings = settings;
 }
 
@@ -81,8 +87,15 @@ static void setup(void)
     mirror_state = QUERY_SOURCE_READY;
     fixture_load(index_main, STR(small_registry));
     fixture_load(index_mirror, STR(small_registry));
-    make_settings();
+    make_settings(2);
     make_tools();
+}
+
+static void setup_virtual(void)
+{
+    setup();
+    settings_free(settings);
+    make_settings(SOURCES_MAX);
 }
 
 static void setup_empty(void)
@@ -90,7 +103,7 @@ static void setup_empty(void)
     arena = arena_new(1 << 20);
     index_main = index_new("RIPE");
     index_mirror = index_new("X-GRS");
-    make_settings();
+    make_settings(2);
     make_tools();
 }
 
@@ -109,6 +122,7 @@ static void teardown(void)
 }
 
 TestSuite(answer, .init = setup, .fini = teardown);
+TestSuite(answer_virtual, .init = setup_virtual, .fini = teardown);
 TestSuite(answer_without_data, .init = setup_empty, .fini = teardown);
 
 /* The line is gone once it was read, and every step is a slice of its own, between which the data
@@ -210,6 +224,22 @@ Test(answer, filters_secrets_addresses_and_marks_the_source)
                             "auth:           MD5-PW # Filtered\nauth:           PGPKEY-12345678\n"
                             "mnt-by:         ONE-MNT\nsource:         RIPE # Filtered\n"
                             "remarks:        behind the source\n\n");
+}
+
+Test(answer, a_nul_hides_nothing)
+{
+    static const char added[] = "ADD 1\n\nmntner:         NUL-MNT\n"
+                                "auth:           A\0B-PW x\nremarks:        a\0b\n"
+                                "source:         RI\0PE # c\n\n";
+    static const char shown[] = "mntner:         NUL-MNT\n"
+                                "auth:           A\0B-PW # Filtered\nremarks:        a\0b\n"
+                                "source:         RI\0PE # Filtered\n\n";
+
+    fixture_apply(index_main, (struct str){added, sizeof(added) - 1});
+    reader_refresh(tools.reader);
+    ask("-rGB -T mntner NUL-MNT");
+    cr_assert_eq(printed.len, sizeof(shown));
+    cr_expect_eq(memcmp(printed.at, shown, sizeof(shown)), 0);
 }
 
 Test(answer, charset_applies_to_objects)
@@ -417,7 +447,7 @@ static void change_settings(int step)
 {
     if (step == 3) {
         old_settings = settings;
-        make_settings();
+        make_settings(2);
         settings_free(old_settings);
     }
 }
@@ -485,6 +515,10 @@ Test(answer, syntax_filters_replace_objects_by_comments)
 {
     expect("-rGB --valid-syntax -T mntner TWO-MNT", "% 'TWO-MNT' invalid syntax\n\n" E101("RIPE"));
     cr_expect(strstr(ask("-rGB --no-valid-syntax -T mntner TWO-MNT"), "mntner:         TWO-MNT\n"));
+    expect("-rGB --no-valid-syntax -T route 10.1.0.0/16",
+           "% '10.1.0.0/16AS12' has valid syntax\n\n"
+           "% '10.1.0.0/16AS9' has valid syntax\n\n" E101("RIPE"));
+    cr_expect(strstr(ask("-rGB --valid-syntax -T route 10.1.0.0/16"), "origin:         AS12\n"));
 }
 
 Test(answer_without_data, an_empty_main_source_has_no_entries)
@@ -799,4 +833,82 @@ Test(answer, a_long_answer_may_end_at_any_step)
             answer_end(&answer);
         }
     }
+}
+
+#define MODIFIED                                                                                   \
+    "remarks:        ****************************\n"                                               \
+    "remarks:        * THIS OBJECT IS MODIFIED\n"                                                  \
+    "remarks:        * Please note that all data that is generally regarded as personal\n"         \
+    "remarks:        * data has been removed from this object.\n"                                  \
+    "remarks:        * To view the original object, please query the RIPE Database at:\n"          \
+    "remarks:        * http://www.ripe.net/whois\n"                                                \
+    "remarks:        ****************************\n\n"
+
+Test(answer_virtual, shows_the_main_data_without_what_is_personal)
+{
+    fixture_apply(index_main, STR("ADD 1\n\nperson:         Dummy\nnic-hdl:        DUMY-RIPE\n"
+                                  "source:         RIPE\n\n"));
+    reader_refresh(tools.reader);
+    expect("-s ripe-grs ONE-MNT",
+           "% Information related to 'ONE-MNT'\n\nmntner:         ONE-MNT\n"
+           "auth:           SSO # Filtered\nupd-to:         unread@ripe.net\n"
+           "mnt-by:         ONE-MNT\nsource:         RIPE-GRS # Filtered\n" MODIFIED);
+    expect("-s RIPE-GRS -T aut-num AS7",
+           "% Information related to 'AS7'\n\naut-num:        AS7\nas-name:        SEVEN\n"
+           "member-of:      AS-OPEN, AS-SHUT\nadmin-c:        DUMY-RIPE\n"
+           "mnt-by:         ONE-MNT\nsource:         RIPE-GRS\n" MODIFIED
+           "person:         Dummy\nnic-hdl:        DUMY-RIPE\nsource:         RIPE\n\n");
+    expect("-K -s RIPE-GRS AS-SHUT", I3 "as-set:         AS-SHUT\n\n");
+    expect("-s RIPE-GRS -b -T inetnum 10.1.9.9",
+           "inetnum:        10.1.0.0 - 10.1.255.255\nabuse-mailbox:  abuse@example.net\n\n"
+           "abuse-mailbox:  irt@example.net\n\n");
+}
+
+Test(answer_virtual, persons_are_withheld_and_roles_for_complaints_are_not)
+{
+    expect("-s RIPE-GRS -T person AB1-RIPE", E101("RIPE-GRS"));
+    expect("-rG -s RIPE-GRS -T role AB2-RIPE",
+           "role:           Example Abuse Desk\nnic-hdl:        AB2-RIPE\n"
+           "abuse-mailbox:  abuse@example.net\nadmin-c:        DUMY-RIPE\n"
+           "source:         RIPE-GRS\n" MODIFIED);
+}
+
+Test(answer_virtual, without_dummify_the_data_is_as_it_is)
+{
+    expect("-r -s OPEN-RIPE-GRS -T inetnum 10.1.9.9",
+           "% Information related to '10.1.0.0 - 10.1.255.255'\n\n"
+           "inetnum:        10.1.0.0 - 10.1.255.255\nnetname:        TEN-ONE\n"
+           "admin-c:        AB1-RIPE\ntech-c:         AB2-RIPE\nmnt-by:         ONE-MNT\n"
+           "notify:         n@example.net\nsource:         RIPE\n\n");
+    expect("-rG -s OPEN-RIPE-GRS -T person AB1-RIPE", ALICE);
+}
+
+Test(answer_virtual, is_asked_by_name_and_for_resources_only)
+{
+    expect("-a AS99:AS-NONE", I1 E101("RIPE,X-GRS"));
+    expect("--resource AS99999", E101("X-GRS,RIPE-GRS,OPEN-RIPE-GRS"));
+    expect("AS99:AS-NONE", I1 E101("RIPE"));
+    cr_expect(
+        strstr(ask("-q sources"), "X-GRS:3:N:0-0\nRIPE-GRS:3:N:0-0\nOPEN-RIPE-GRS:3:N:0-0\n"));
+}
+
+Test(answer_virtual, personal_objects_are_not_counted)
+{
+    acl_set_default_limit(tools.acl, 1);
+    expect("-rG -s OPEN-RIPE-GRS -T person AB1-RIPE", ALICE);
+    expect("-rG -s OPEN-RIPE-GRS -T person AB1-RIPE", ALICE);
+    cr_expect_eq(budget_left("127.0.0.1"), 1);
+}
+
+Test(answer_virtual, knows_no_versions)
+{
+    struct query_source main = *settings->main, alias;
+
+    main.versions = &(struct version_store){0};
+    alias = query_source_alias(&main, "RIPE-GRS");
+    cr_expect_null(alias.versions);
+    cr_expect_not(alias.is_main);
+    cr_expect(alias.is_virtual);
+    cr_expect_eq(alias.index, main.index);
+    expect("-s RIPE-GRS --list-versions AS7", E101("RIPE-GRS"));
 }

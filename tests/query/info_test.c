@@ -117,3 +117,57 @@ Test(info, only_what_is_carried_out_is_looked_at)
     expect("-q Sources\t --version", sources);
     expect("-v x -v y -t nosuch", "%ERROR:103: unknown object type 'nosuch'\n\n");
 }
+
+/* The block of an attribute: its name, what it is, its syntax, with empty lines between. */
+static void expect_described(const char *text, enum rpsl_attr_id attr)
+{
+    struct buf start = {0};
+    const char *at, *syntax;
+
+    buf_printf(&start, "\n\n%s\n\n   ", rpsl_attr_info(attr)->name);
+    buf_add_char(&start, '\0');
+    at = strstr(text, start.at);
+    cr_assert_not_null(at, "%s is not described", rpsl_attr_info(attr)->name);
+    syntax = strstr(at + strlen(start.at), "\n\n");
+    cr_expect_eq(strncmp(syntax, "\n\n     ", 7), 0, "%s has no syntax",
+                 rpsl_attr_info(attr)->name);
+    cr_expect_neq(syntax[7], '\n');
+    buf_free(&start);
+}
+
+Test(info, describes_every_class_and_attribute)
+{
+    for (unsigned class = 0; class < CLASS_UNKNOWN; class ++) {
+        const struct rpsl_class_info *info = rpsl_class_info((enum rpsl_class) class);
+        struct buf line = {0}, out;
+
+        buf_printf(&line, "-v %s", info->name);
+        buf_add_char(&line, '\0');
+        out = ask(line.at);
+        cr_expect_null(strstr(out.at, "(null)"));
+        for (size_t i = 0; i < info->row_count; i++) {
+            expect_described(out.at, info->rows[i].attr);
+        }
+        buf_free(&out);
+        buf_free(&line);
+    }
+}
+
+Test(info, verbose_lines_are_wrapped)
+{
+    struct buf out = ask("-v as-block");
+
+    cr_expect(str_starts(
+        buf_str(&out),
+        STR("The as-block class:\n\n      A range of AS numbers that "
+            "was given to a registry or a region.\n"
+            "      Objects of this class have the short name ak.\n\nas-block:       [mand")));
+    cr_expect(strstr(out.at, "\n\nThe content of the attributes of the as-block class are defined "
+                             "below:\n\nas-block\n\n   The AS numbers. The attribute must be "
+                             "there, once. It is part of the\n   object's primary key. Objects are "
+                             "found by its value. Short name: ak.\n\n"
+                             "     <as-number> - <as-number>\n\ndescr\n\n"));
+    cr_expect(str_ends_nocase((struct str){out.at, out.len - 1},
+                              STR("a letter first, a\n     letter or digit last.\n\n\n")));
+    buf_free(&out);
+}

@@ -94,6 +94,17 @@ ParameterizedTestParameters(rpsl_ip, reads_ipv4)
     return PARAMETERS(cases);
 }
 
+Test(rpsl_ip, an_empty_slice_is_no_address)
+{
+    struct str nothing = {NULL, 0};
+    struct ip_range range;
+
+    cr_expect_eq(ip_parse_v4(nothing, &range), ERR_SYNTAX);
+    cr_expect_eq(ip_parse_v6(nothing, &range), ERR_SYNTAX);
+    cr_expect_eq(ip_parse_reverse(nothing, &range), ERR_SYNTAX);
+    cr_expect_eq(ip_parse_as_range(nothing, UINT32_MAX, &range), ERR_SYNTAX);
+}
+
 ParameterizedTest(struct ip_case *c, rpsl_ip, reads_ipv4)
 {
     check(c, ip_parse_v4, ip_format);
