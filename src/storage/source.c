@@ -42,6 +42,8 @@ const struct conf_key storage_conf_keys[] = {
      "between two, when something changed; seconds"                                                                 },
     {"checkpoint.stop.sec",         conf_seconds, AT(checkpoint_stop_s),   "5",
      "a stop waits so long for a last one; 0: none"                                                                 },
+    {"nrtm.prune.days",             conf_days,    AT(prune_s),             "0",
+     "rows of history and serials that are older are deleted; 0: never"                                             },
     {NULL,                          NULL,         0,                       NULL,             NULL                   },
 };
 
@@ -75,6 +77,7 @@ struct storage *storage_new(const struct storage_conf *conf, const struct clock 
     pthread_mutex_init(&storage->lock, NULL);
     sql_group_init(&storage->connections);
     pthread_cond_init(&storage->stopping, NULL);
+    pthread_cond_init(&storage->pruning.stopping, NULL);
     storage->has_build_id = build_id(storage->build);
     return storage;
 }
@@ -108,6 +111,7 @@ void storage_free(struct storage *storage)
     free((char *)storage->conf.var_dir);
     free((char *)storage->conf.checkpoint_dir);
     pthread_cond_destroy(&storage->stopping);
+    pthread_cond_destroy(&storage->pruning.stopping);
     pthread_mutex_destroy(&storage->lock);
     sql_group_fini(&storage->connections);
     free(storage);

@@ -1,7 +1,7 @@
 /*
  * What source.c, position.c, operators.c, tables.c, rebuild.c, rows.c, batch.c, load.c, reload.c,
- * history.c and source_checkpoint.c share: the inside of a source, its writer lock, and the few
- * statements that more than one of them runs. Nobody else includes this.
+ * history.c, prune.c and source_checkpoint.c share: the inside of a source, its writer lock, and
+ * the few statements that more than one of them runs. Nobody else includes this.
  */
 #pragma once
 
@@ -34,6 +34,13 @@ struct storage {
     pthread_t checkpoint_thread;
     pthread_cond_t stopping;    /* With lock. */
     _Atomic int64_t stop_at_us; /* 0: not stopping; else what is being written ends until then. */
+
+    /* prune.c's. */
+    struct {
+        pthread_t thread;
+        pthread_cond_t stopping; /* With lock. */
+        bool has_thread, stops;  /* The second under lock. */
+    } pruning;
 };
 
 enum writer { WRITER_NONE, WRITER_SHORT, WRITER_BATCH, WRITER_LOAD };
@@ -105,6 +112,11 @@ struct source {
         struct checkpoint *running; /* This and the next under mutex; NULL: none is written. */
         bool is_copying;            /* It still holds its pin. */
     } checkpoint;
+
+    /* prune.c's: when it is due, by the monotonic clock; of the pruning thread. */
+    struct {
+        int64_t pass_ms, sweep_ms;
+    } pruning;
 };
 
 /* --- source.c: lock, status, connection --- */
@@ -149,6 +161,7 @@ struct database_position {
     int64_t max_serial;  /* 0 without rows. */
     int64_t hw, applied; /* As in nrtm_state. */
     uint64_t generation, batch;
+    int64_t pruned; /* Rows of `serials` up to this one may be missing. */
     uint32_t bulk_end;
     bool has_boot_serial, is_loading;
 };
@@ -160,7 +173,8 @@ enum err position_lock(struct sql *sql, struct why *why) MUST_CHECK;
 struct position position_of(const struct database_position *found);
 /** Whether nothing moved since the source's position was taken. */
 bool position_is_ours(const struct source *source, const struct database_position *found);
-/** Write hw, applied and generation into nrtm_state (inside a transaction). */
+/** Write hw, applied and generation into nrtm_state (inside a transaction). Serials above a lower
+ * position will come again: they count as not pruned. */
 enum err position_write(struct source *source, struct sql *sql, struct position position,
                         uint64_t batch, struct why *why) MUST_CHECK;
 /** Honour an operator's edit of `serials`: nrtm_state follows it, and the log says so. Commits
@@ -184,7 +198,7 @@ void source_write_note(struct source *source);
 /** Build the index anew from `last`, by two threads, and publish. */
 enum err source_rebuild(struct source *source, struct why *why) MUST_CHECK;
 /** Read again what `serials` names between the source's position and a new one, adopt that, and
- * publish. */
+ * publish; everything, when rows between them have been pruned. */
 enum err source_replay(struct source *source, struct position to, struct why *why) MUST_CHECK;
 
 /* --- source_checkpoint.c --- */

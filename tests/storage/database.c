@@ -169,6 +169,13 @@ void database_use_checkpoints(const char *folder, const char *socket)
     socket_path = socket;
 }
 
+static int64_t prune_s;
+
+void database_prune_after(int64_t seconds)
+{
+    prune_s = seconds;
+}
+
 struct storage *database_storage(struct source **source_out)
 {
     const char *socket = socket_path != NULL ? socket_path : setting("db_socket");
@@ -184,6 +191,7 @@ struct storage *database_storage(struct source **source_out)
         .checkpoint_dir = checkpoint_dir,
         .checkpoint_period_s = 3600,
         .checkpoint_stop_s = 60,
+        .prune_s = prune_s,
     };
     struct storage *storage;
     struct why why;

@@ -20,6 +20,8 @@ struct storage *database_storage(struct source **source_out);
 /** From now on storages keep checkpoints in this folder, and reach the server by this socket; NULL:
  * as without. */
 void database_use_checkpoints(const char *folder, const char *socket);
+/** From now on storages let rows go that are older than this; 0: none. */
+void database_prune_after(int64_t seconds);
 /** The same, opened: fails the test with the reason otherwise. */
 struct storage *database_open(struct source **source_out);
 /** The source TEST in the same database, opened by a user whom database_lock_out() keeps from
