@@ -1,17 +1,18 @@
 /*
  * Pruning: rows of `serials` and `history` that are older than nrtm.prune.days go.
  *
- * A row of `serials` tells when an object's version was made, and with it that the versions before
- * have been superseded since then. So pruning walks along `serials` behind nrtm_state.pruned: each
- * row that is old enough takes with it the superseded versions of its object that came before, and
- * what is left of their rows. Stays what the position and queries need: the highest serial, and
- * every version that is in `last`. Versions that were superseded by a reload have no such row; a
- * slower walk along `history` finds them.
+ * A row of `serials` tells when an object's version was made, and with it that the version before
+ * has been superseded since then. So pruning walks along `serials` behind nrtm_state.pruned: each
+ * row that is old enough takes with it the version that it superseded, and what is left of that
+ * one's row. Stays what the position and queries need: the highest serial, and every version that
+ * is in `last`. Versions that were superseded by a reload have no such row; a rarer walk along
+ * `history` finds them.
  *
  * Who goes on from an older position learns from nrtm_state.pruned that `serials` does not name
- * everything any more, and reads the whole database: it is written under update_lock by the
- * transaction that deletes. Each transaction is small, and the next waits as long as it took, so
- * that updates find their turn between them.
+ * everything any more, and reads the whole database: it is written by the transaction that deletes.
+ * That one takes no lock of the writers. What it deletes they do not touch; it writes nrtm_state
+ * last, as theirs do, and is rolled back when the position went down meanwhile, which changes the
+ * generation. Each is small, and the next waits half as long as it took.
  */
 #include "storage/source_parts.h"
 
@@ -26,7 +27,7 @@
 #include "base/log.h"
 
 enum {
-    BLOCK_ROWS = 500, /* Of a transaction. */
+    BLOCK_ROWS = 1000, /* Of a transaction. */
     NICENESS = 10,
     LOOK_MS = 1000,
     PASSES = 100, /* In the time that rows are kept: they are late by so much at most. */
@@ -44,13 +45,8 @@ struct pass {
     uint32_t before; /* Unix seconds: what was superseded earlier goes. */
     struct source_pruned total, untold;
     int64_t told_ms;
-    struct sql_array history, serials; /* What a block deletes, by key. */
+    struct buf versions, serials; /* What a block deletes, as lists of values. */
 };
-
-static const char delete_history[] =
-    "DELETE FROM history WHERE object_id = ? AND sequence_id < ? AND timestamp <= ?";
-static const char delete_serials[] = "DELETE FROM serials WHERE object_id = ? AND sequence_id <= ? "
-                                     "AND serial_id <= ? AND atlast <> 1";
 
 /* --- waiting --- */
 /** @return Whether the storage stops. */
@@ -86,18 +82,19 @@ static void tell(struct pass *pass)
     pass->told_ms = clock_mono_ms(pass->source->storage->clock);
 }
 
-static void count(struct pass *pass, uint64_t history, uint64_t serials)
+static void add(struct source_pruned *sum, const struct source_pruned *more)
 {
-    struct source_pruned *status = &pass->source->status.pruned;
+    sum->history += more->history;
+    sum->serials += more->serials;
+    sum->to = more->to;
+}
 
-    pass->total.history += history;
-    pass->total.serials += serials;
-    pass->untold.history += history;
-    pass->untold.serials += serials;
+static void count(struct pass *pass, const struct source_pruned *deleted)
+{
+    add(&pass->total, deleted);
+    add(&pass->untold, deleted);
     pthread_mutex_lock(&pass->source->status_mutex);
-    status->history += history;
-    status->serials += serials;
-    status->to = pass->total.to;
+    add(&pass->source->status.pruned, deleted);
     pthread_mutex_unlock(&pass->source->status_mutex);
     if (clock_mono_ms(pass->source->storage->clock) - pass->told_ms >= TELL_MS) {
         tell(pass);
@@ -116,15 +113,15 @@ static enum err run_blocks(struct pass *pass, void *context,
         const int64_t began_us = clock_mono_us();
         enum err rc;
 
-        sql_array_clear(&pass->history);
-        sql_array_clear(&pass->serials);
+        buf_clear(&pass->versions);
+        buf_clear(&pass->serials);
         rc = block(pass, context, &is_last, why);
         if (rc != ERR_OK) {
             sql_rollback(pass->sql);
             return rc;
         }
         if (!is_last &&
-            wait_or_stop(pass->source->storage, 1 + (clock_mono_us() - began_us) / 1000)) {
+            wait_or_stop(pass->source->storage, 1 + (clock_mono_us() - began_us) / 2000)) {
             return why_set(why, ERR_STOPPED, "%s", err_text(ERR_STOPPED));
         }
     }
@@ -134,30 +131,30 @@ static enum err run_blocks(struct pass *pass, void *context,
 /* --- along `serials` --- */
 enum age { OLD, YOUNG, UNKNOWN };
 
-/** Columns of a row: serial_id, object_id, sequence_id, operation, the time of this version in
- * `history`, sequence and time in `last`. */
+/** Columns of a row: serial_id, object_id, sequence_id, operation, atlast, the time of this version
+ * in `history`, sequence and time in `last`. */
 static enum age age_of(const struct pass *pass, const struct str *row)
 {
-    const bool is_delete = sql_to_number(row[3]) == 2, is_in_last = row[5].at != NULL;
-    const int64_t sequence = sql_to_number(row[2]), last = sql_to_number(row[5]);
+    const bool is_delete = sql_to_number(row[3]) == 2, is_in_last = row[6].at != NULL;
+    const int64_t sequence = sql_to_number(row[2]), last = sql_to_number(row[6]);
     struct str time = {NULL, 0};
 
     if (is_in_last && last == (is_delete ? 0 : sequence)) {
-        time = row[6];
+        time = row[7];
     } else if (!is_delete) {
-        time = row[4];
+        time = row[5];
     }
     if (time.at != NULL) {
         return sql_to_number(time) < pass->before ? OLD : YOUNG;
     }
     /* Its version is gone. It is not newer than the present one. */
-    return is_in_last && sql_to_number(row[6]) < pass->before ? OLD : UNKNOWN;
+    return is_in_last && sql_to_number(row[7]) < pass->before ? OLD : UNKNOWN;
 }
 
 struct walked {
     int64_t serial;
     uint32_t object, sequence;
-    bool is_delete;
+    bool is_delete, is_in_last;
 };
 
 /**
@@ -174,9 +171,9 @@ static enum err read_walk(struct pass *pass, int64_t from, int64_t below, struct
     size_t read = 0;
     enum err rc = sql_select(
         pass->sql, why,
-        "SELECT s.serial_id, s.object_id, s.sequence_id, s.operation, h.timestamp, "
-        "l.sequence_id, l.timestamp FROM (SELECT serial_id, object_id, sequence_id, operation FROM "
-        "serials WHERE serial_id > %" PRId64 " AND serial_id < %" PRId64
+        "SELECT s.*, h.timestamp, l.sequence_id, l.timestamp FROM (SELECT serial_id, object_id, "
+        "sequence_id, operation, atlast FROM serials WHERE serial_id > %" PRId64
+        " AND serial_id < %" PRId64
         " ORDER BY serial_id LIMIT %d) s LEFT JOIN history h ON h.object_id = s.object_id AND "
         "h.sequence_id = s.sequence_id LEFT JOIN last l ON l.object_id = s.object_id ORDER BY "
         "s.serial_id",
@@ -189,7 +186,8 @@ static enum err read_walk(struct pass *pass, int64_t from, int64_t below, struct
         out[read++] = (struct walked){.serial = sql_to_number(row[0]),
                                       .object = (uint32_t)sql_to_number(row[1]),
                                       .sequence = (uint32_t)sql_to_number(row[2]),
-                                      .is_delete = sql_to_number(row[3]) == 2};
+                                      .is_delete = sql_to_number(row[3]) == 2,
+                                      .is_in_last = sql_to_number(row[4]) == 1};
         *count = age == OLD ? read : *count;
     }
     *is_last = age == YOUNG || read < BLOCK_ROWS || *count == 0;
@@ -197,57 +195,89 @@ static enum err read_walk(struct pass *pass, int64_t from, int64_t below, struct
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
-static enum err delete_block(struct pass *pass, uint64_t *history, uint64_t *serials,
-                             struct why *why)
+/**
+ * Delete the versions of the list, and their rows of `serials` up to the mark. A version that came
+ * again under such a number, in a database restored meanwhile, is younger.
+ */
+static enum err delete_versions(struct pass *pass, int64_t mark, struct source_pruned *deleted,
+                                struct why *why)
 {
-    enum err rc = sql_run(pass->sql, delete_history, &pass->history, why);
+    const struct str list = buf_str(&pass->versions);
+    enum err rc;
 
-    *history = sql_affected(pass->sql);
-    *serials = 0;
+    if (list.len == 0) {
+        return ERR_OK;
+    }
+    /* The columns of a list of values are called like its first row. */
+    rc = sql_exec(pass->sql, why,
+                  "DELETE h FROM (VALUES (0,1)%.*s) v STRAIGHT_JOIN history h ON h.object_id = "
+                  "v.`0` AND h.sequence_id = v.`1` WHERE h.timestamp <= %u",
+                  STR_ARG(list), pass->before);
+    deleted->history += sql_affected(pass->sql);
     if (rc == ERR_OK) {
-        rc = sql_run(pass->sql, delete_serials, &pass->serials, why);
-        *serials = sql_affected(pass->sql);
+        rc = sql_exec(pass->sql, why,
+                      "DELETE s FROM (VALUES (0,1)%.*s) v STRAIGHT_JOIN serials s ON s.object_id = "
+                      "v.`0` AND s.sequence_id = v.`1` WHERE s.serial_id <= %" PRId64
+                      " AND s.atlast <> 1",
+                      STR_ARG(list), mark);
+        deleted->serials += sql_affected(pass->sql);
     }
     return rc;
 }
 
-/** The rows pass: they and what they have superseded are deleted, and nrtm_state says so. */
-static enum err pass_rows(struct pass *pass, const struct walked *rows, size_t count,
-                          uint64_t *history, uint64_t *serials, struct why *why)
+static void add_version(struct pass *pass, uint32_t object, uint32_t sequence)
 {
-    const int64_t to = rows[count - 1].serial;
+    buf_printf(&pass->versions, ",(%u,%u)", object, sequence);
+}
+
+/** The rows pass: they and the versions that they superseded are deleted, and nrtm_state says so.
+ */
+static enum err pass_rows(struct pass *pass, const struct database_position *found,
+                          const struct walked *rows, size_t count, struct source_pruned *deleted,
+                          struct why *why)
+{
     enum err rc;
 
+    deleted->to = rows[count - 1].serial;
+    buf_add_char(&pass->serials, '0');
     for (size_t i = 0; i < count; i++) {
-        const uint32_t sequence = rows[i].sequence + (rows[i].is_delete ? 1 : 0);
-
-        if (sequence > 1) { /* A deletion's sequence is that of the version in some databases. */
-            SQL_ARRAY_ADD(&pass->history, {.number = rows[i].object}, {.number = sequence},
-                          {.number = pass->before});
+        if (rows[i].sequence > 1) {
+            add_version(pass, rows[i].object, rows[i].sequence - 1);
         }
-        SQL_ARRAY_ADD(&pass->serials, {.number = rows[i].object}, {.number = rows[i].sequence},
-                      {.number = to});
+        if (rows[i].is_delete) { /* Some databases give it the sequence of the deleted version. */
+            add_version(pass, rows[i].object, rows[i].sequence);
+        }
+        if (!rows[i].is_in_last) {
+            buf_printf(&pass->serials, ",%" PRId64, rows[i].serial);
+        }
     }
-    rc = delete_block(pass, history, serials, why);
+    rc = sql_exec(pass->sql, why, "DELETE FROM serials WHERE serial_id IN (%.*s) AND atlast <> 1",
+                  STR_ARG(buf_str(&pass->serials)));
+    deleted->serials = sql_affected(pass->sql);
+    if (rc == ERR_OK) {
+        rc = delete_versions(pass, deleted->to, deleted, why);
+    }
     if (rc == ERR_OK) {
         rc = sql_exec(pass->sql, why,
-                      "UPDATE nrtm_state SET pruned = %" PRId64 " WHERE mirror = '%s'", to,
-                      pass->source->name);
+                      "UPDATE nrtm_state SET pruned = %" PRId64
+                      " WHERE mirror = '%s' AND generation = %" PRIu64 " AND pruned = %" PRId64
+                      " AND loading = 0",
+                      deleted->to, pass->source->name, found->generation, found->pruned);
     }
-    return rc;
+    return rc != ERR_OK || sql_affected(pass->sql) == 1
+               ? rc
+               : why_set(why, ERR_BUSY, "%s: the database was changed meanwhile",
+                         pass->source->name);
 }
 
 static enum err walk_serials(struct pass *pass, void *context, bool *is_last, struct why *why)
 {
     struct walked *rows = context;
+    struct source_pruned deleted = {0};
     struct database_position found;
-    uint64_t history = 0, serials = 0;
     size_t passed = 0;
     enum err rc = sql_begin(pass->sql, why);
 
-    if (rc == ERR_OK) {
-        rc = position_lock(pass->sql, why);
-    }
     if (rc == ERR_OK) {
         rc = position_read(pass->source, pass->sql, &found, why);
     }
@@ -258,7 +288,7 @@ static enum err walk_serials(struct pass *pass, void *context, bool *is_last, st
         rc = read_walk(pass, found.pruned, found.max_serial, rows, &passed, is_last, why);
     }
     if (rc == ERR_OK && passed > 0) {
-        rc = pass_rows(pass, rows, passed, &history, &serials, why);
+        rc = pass_rows(pass, &found, rows, passed, &deleted, why);
     }
     if (rc == ERR_OK && fault_point("prune-before-commit")) {
         rc = why_set(why, ERR_SQL, "fault prune-before-commit");
@@ -267,8 +297,8 @@ static enum err walk_serials(struct pass *pass, void *context, bool *is_last, st
         rc = sql_commit(pass->sql, why);
     }
     if (rc == ERR_OK) {
-        pass->total.to = passed > 0 ? rows[passed - 1].serial : found.pruned;
-        count(pass, history, serials);
+        deleted.to = passed > 0 ? deleted.to : found.pruned;
+        count(pass, &deleted);
     }
     return rc;
 }
@@ -278,7 +308,8 @@ struct sweep {
     uint32_t object, sequence; /* Where the next block begins. */
 };
 
-/** A row of `history`: object_id, sequence_id, when the object's present version was made. */
+/** A row of `history`: object_id, sequence_id, when it and the object's present version were made.
+ */
 struct swept {
     uint32_t object, sequence, time, last;
 };
@@ -287,11 +318,9 @@ struct swept {
 static void judge_sweep(struct pass *pass, const struct swept *row, const struct swept *next)
 {
     const bool has_next = next != NULL && next->object == row->object;
-    const uint32_t superseded = has_next ? next->time : row->last;
 
-    if (superseded < pass->before) {
-        SQL_ARRAY_ADD(&pass->history, {.number = row->object}, {.number = row->sequence + 1},
-                      {.number = row->time});
+    if ((has_next ? next->time : row->last) < pass->before) {
+        add_version(pass, row->object, row->sequence);
     }
 }
 
@@ -300,7 +329,7 @@ static enum err sweep_history(struct pass *pass, void *context, bool *is_last, s
     struct sweep *sweep = context;
     struct swept row, before;
     const struct str *fields;
-    uint64_t deleted, none;
+    struct source_pruned deleted = {.to = pass->total.to};
     size_t read = 0;
     enum err rc = sql_select(
         pass->sql, why,
@@ -328,18 +357,15 @@ static enum err sweep_history(struct pass *pass, void *context, bool *is_last, s
     } else if (read > 0) { /* The last one's next is not known yet. */
         *sweep = (struct sweep){before.object, before.sequence};
     }
-    if (pass->history.rows == 0) {
-        return ERR_OK;
-    }
     rc = sql_begin(pass->sql, why);
     if (rc == ERR_OK) {
-        rc = delete_block(pass, &deleted, &none, why);
+        rc = delete_versions(pass, deleted.to, &deleted, why);
     }
     if (rc == ERR_OK) {
         rc = sql_commit(pass->sql, why);
     }
     if (rc == ERR_OK) {
-        count(pass, deleted, 0);
+        count(pass, &deleted);
     }
     return rc;
 }
@@ -360,11 +386,9 @@ enum err source_prune(struct source *source, bool with_sweep, struct source_prun
     }
     pass.before = (uint32_t)(source_now(source) - kept_s);
     rc = source_connect_new(source, &pass.sql, why);
-    if (rc == ERR_OK) { /* Who waits in front of us may be a reload of minutes. */
+    if (rc == ERR_OK) { /* Who writes nrtm_state may be a reload of minutes. */
         rc = sql_exec(pass.sql, why, "SET SESSION innodb_lock_wait_timeout = 1");
     }
-    sql_array_init(&pass.history, "nnn");
-    sql_array_init(&pass.serials, "nnn");
     rows = calloc(BLOCK_ROWS, sizeof(*rows));
     if (rows == NULL) {
         abort();
@@ -377,8 +401,8 @@ enum err source_prune(struct source *source, bool with_sweep, struct source_prun
     }
     tell(&pass);
     free(rows);
-    sql_array_fini(&pass.history);
-    sql_array_fini(&pass.serials);
+    buf_free(&pass.versions);
+    buf_free(&pass.serials);
     sql_close(pass.sql);
     *out = pass.total;
     return rc;
@@ -405,7 +429,7 @@ static void prune_one(struct source *source)
     }
     rc = source_prune(source, with_sweep, &pruned, &why);
     if (rc == ERR_BUSY || rc == ERR_SQL_RETRY) {
-        return; /* Not open yet, being loaded, or updates had the lock: at the next look. */
+        return; /* Not open yet, being loaded, or somebody was in the way: at the next look. */
     }
     source->pruning.pass_ms = now + between(PASS_MIN_MS, kept_ms / PASSES, PASS_MAX_MS);
     if (rc == ERR_OK && with_sweep) {

@@ -237,13 +237,13 @@ void storage_stop_pruning(struct storage *storage); /* NULL is fine. */
 /**
  * Delete what is older than nrtm.prune.days: versions that were superseded before, and the rows of
  * `serials` from before, save the highest and those of versions in `last`. In small transactions,
- * with pauses; other writers are not kept out for longer than one takes.
+ * with pauses; other writers are not kept waiting.
  * @param with_sweep  Look through all of `history` too, for versions that were superseded without a
  *                    serial.
  * @param out         What went.
- * @return ERR_OK; ERR_BUSY (not open, read-only, being loaded); ERR_SQL_RETRY (a writer had the
- * lock for too long); ERR_STOPPED (by storage_stop_pruning()); other errors of SQL. What was done
- * until then is done.
+ * @return ERR_OK; ERR_BUSY (not open, read-only, being loaded, changed meanwhile); ERR_SQL_RETRY (a
+ * writer was in the way for too long); ERR_STOPPED (by storage_stop_pruning()); other errors of
+ * SQL. What was done until then is done.
  */
 enum err source_prune(struct source *source, bool with_sweep, struct source_pruned *out,
                       struct why *why) MUST_CHECK;

@@ -24,6 +24,7 @@ from oracle import text_checksum
 MINUTES = float(os.environ.get("SOAK_MINUTES") or 60)
 RATE = int(os.environ.get("SOAK_RATE") or 5000)
 PRUNE = os.environ.get("SOAK_PRUNE") or "5m"
+POOL_BYTES = 1 << 30  # The kept rows and their keys fit, as the manual advises.
 EVERY_S = 5
 MOST_GROWTH = 1.01
 READERS = 4  # Of each kind.
@@ -64,8 +65,9 @@ def start_endless(lab):
     lab.options.update({prefix + "source": "RIPE", prefix + "host": "127.0.0.1", prefix + "port": port})
     process = subprocess.Popen(
         [sys.executable, os.path.join(ROOT, "tests/upstream/upstream.py"), "endless", SMALL.dump,
-         "--state", state, "--port", str(port), "--rate", str(RATE), "--serial", str(SERIAL)],
-        stdout=subprocess.DEVNULL)
+         "--state", state, "--port", str(port), "--rate", str(RATE), "--serial", str(SERIAL),
+         "--stdin", "--log", os.path.join(lab.root, "endless.log")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def serial():
         with open(state, encoding="ascii") as file:
@@ -73,6 +75,13 @@ def start_endless(lab):
 
     wait_for("the upstream", lambda: os.path.exists(state))
     return process, serial
+
+
+def hold(upstream):
+    """It serves what there is, and nothing new comes."""
+    upstream.stdin.write("hold\n")
+    upstream.stdin.flush()
+    equal(upstream.stdout.readline().startswith("ok "), True, "the upstream obeys")
 
 
 def resident_kb(lab):
@@ -140,13 +149,13 @@ def test_soak(lab):
         lab.probe("-s RIPE-GRS -r " + KEY, KEY.encode())
         lab.load(SMALL.dump)
         lab.options["nrtm.prune.days"] = PRUNE
+        lab.database.sql("SET GLOBAL innodb_buffer_pool_size = %d" % POOL_BYTES)
         lab.start()
         for reader in readers:
             reader.start()
         samples = watch(lab, upstream_serial)
         expect_pruned(lab)
-        upstream.terminate()
-        upstream.wait()
+        hold(upstream)
         lab.wait_for("all of it", lambda: lab.database.max_serial() == upstream_serial(), 600)
         wait_for("all of it in the index",
                  lambda: lab.status()["checksum_serial"] == upstream_serial())

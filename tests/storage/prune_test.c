@@ -415,11 +415,29 @@ Test(prune, a_writer_that_takes_long_is_left_alone)
     at(1100);
     sql = database_connect();
     cr_assert_eq(sql_begin(sql, &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(position_lock(sql, &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(sql_exec(sql, &why, "UPDATE nrtm_state SET hw = hw + 1"), ERR_OK, "%s", why.text);
     cr_expect_eq(source_prune(source, true, &pruned, &why), ERR_SQL_RETRY, "%s", why.text);
     cr_expect_str_eq(serials(), "101 102 103 104 105 106");
     sql_close(sql);
     cr_expect_str_eq(prune(source, false), "1 3 104");
+    storage_free(other_storage);
+    storage_free(storage);
+}
+
+Test(prune, a_writer_under_update_lock_is_not_waited_for)
+{
+    struct storage *storage, *other_storage;
+    struct source *source, *other;
+    struct sql *sql = NULL;
+    struct why why;
+
+    storage = two_servers(&source, &other, &other_storage);
+    at(1100);
+    sql = database_connect();
+    cr_assert_eq(sql_begin(sql, &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(position_lock(sql, &why), ERR_OK, "%s", why.text);
+    cr_expect_str_eq(prune(source, false), "1 3 104");
+    sql_close(sql);
     storage_free(other_storage);
     storage_free(storage);
 }
