@@ -256,6 +256,7 @@ static void stop_server(struct daemon *daemon)
 
     sql_limit_begin(&limit, daemon->storage);
     atomic_store(&daemon->is_stopping, true);
+    storage_stop_waiting(daemon->storage);
     mirror_cancel_loads(daemon->mirror);
     control_close(daemon->control); /* Waits for commands, which still need the mirror. */
     if (daemon->query != NULL) {

@@ -30,7 +30,9 @@ struct storage_conf {
     const char *checkpoint_dir;
     int checkpoint_period_s; /**< Between two, when something changed. */
     int checkpoint_stop_s;   /**< For the last, at a stop; 0: none is written then. */
-    int64_t prune_s;         /**< nrtm.prune.days: what is older is deleted; seconds, 0: never. */
+    int answers_wait_s; /**< mirror.answers.wait.sec: updates wait so long for those in their way.
+                         */
+    int64_t prune_s;    /**< nrtm.prune.days: what is older is deleted; seconds, 0: never. */
 };
 extern const struct conf_key storage_conf_keys[];
 
@@ -55,6 +57,8 @@ void storage_free(struct storage *storage); /* Frees its sources. */
  * out the next start finds out. Any thread.
  */
 void storage_cut_off(struct storage *storage);
+/** Have updates wait for no answers any more: the end is near. Any thread; NULL is fine. */
+void storage_stop_waiting(struct storage *storage);
 
 enum source_kind { SOURCE_MAIN, SOURCE_MIRROR };
 /**
@@ -143,7 +147,9 @@ void source_get_position(struct source *source, struct source_position *out);
 /* --- the mirror's updates --- */
 struct batch; /* One MySQL transaction and one next version. */
 
-/** Take the writer lock and begin the next version; no SQL yet.
+/** Take the writer lock and begin the next version; no SQL yet. While old versions that somebody
+ *  reads take too much memory, waits for those: for a checkpoint 10 s, for answers as
+ *  mirror.answers.wait.sec says; then the oldest answers are closed.
  *  @return ERR_OK; ERR_BUSY when not open, read-only, being loaded, or the thread has a batch
  * already. */
 enum err batch_begin(struct source *source, struct batch **out, struct why *why) MUST_CHECK;

@@ -25,6 +25,7 @@ struct storage {
     struct source **sources;
     size_t source_count;
     struct sql_group connections;
+    _Atomic bool is_impatient; /* Updates wait for no answers any more. */
     pthread_mutex_t lock;      /* Guards what follows. */
     bool server_was_described; /* The server's settings are logged once. */
 
@@ -87,6 +88,9 @@ struct source {
                                reached; 0: it is in step. */
     size_t missing;         /* Deletions of unknown keys since that was logged. */
     int64_t missing_logged_ms;
+    struct {
+        int64_t left_ms, at_ms; /* How long updates could wait for answers, then. */
+    } patience;
 
     /* Under status_mutex; never held across SQL. */
     pthread_mutex_t status_mutex;
@@ -145,6 +149,9 @@ void source_set_position(struct source *source, struct position position);
 void source_set_stale(struct source *source, int64_t since_ms);
 /** Publish the index's next version at the source's position. */
 void source_publish(struct source *source);
+/** While what waits for readers is above its bound: wait for them, within limits; then their oldest
+ * versions are unwanted. */
+void source_await_readers(struct source *source);
 /** One step of text compaction when it is worth it, as a version of its own. */
 void source_compact(struct source *source);
 /** Connect to the source's database when there is no connection. */
