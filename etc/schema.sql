@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS version (
 -- edit. hw: every source serial up to it is in. generation: changes whenever objects change without a serial.
 -- batch: drawn anew by every transaction, to tell whether a COMMIT whose answer was lost took place.
 -- boot_serial: of the dump; NULL: unknown. bulk_end: objects with an id below it came with a bulk load; their version 1
--- has no row in `serials`.
+-- has no row in `serials`. pruned: rows of `serials` up to it may be missing, and what they superseded in `history`.
 CREATE TABLE IF NOT EXISTS nrtm_state (
     mirror varchar(64) NOT NULL,
     source varchar(64) NOT NULL DEFAULT '',
@@ -72,6 +72,7 @@ CREATE TABLE IF NOT EXISTS nrtm_state (
     boot_serial bigint NULL,
     boot_time bigint NOT NULL DEFAULT 0,
     bulk_end int unsigned NOT NULL DEFAULT 0,
+    pruned bigint NOT NULL DEFAULT 0,
     filtered tinyint NOT NULL DEFAULT 0,
     state varchar(40) NOT NULL DEFAULT '',
     last_error varchar(600) NOT NULL DEFAULT '',
@@ -80,6 +81,9 @@ CREATE TABLE IF NOT EXISTS nrtm_state (
     source_max bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (mirror)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4;
+
+-- Databases made before pruning lack this.
+ALTER TABLE nrtm_state ADD COLUMN IF NOT EXISTS pruned bigint NOT NULL DEFAULT 0;
 
 -- A row for each checkpoint of the index: committed at its position, so that a database without the row is not the one
 -- that the checkpoint was taken of, or was restored to a state before it.

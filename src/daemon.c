@@ -253,6 +253,9 @@ static enum err start_server(struct daemon *daemon, struct why *why)
         rc = storage_start_checkpoints(daemon->storage, why);
     }
     if (rc == ERR_OK) {
+        rc = storage_start_pruning(daemon->storage, why);
+    }
+    if (rc == ERR_OK) {
         rc = control_start(daemon->control, why);
     }
     return rc;
@@ -308,6 +311,7 @@ static void stop_server(struct daemon *daemon)
 
     sql_limit_begin(&limit, daemon->storage);
     atomic_store(&daemon->is_stopping, true);
+    storage_stop_waiting(daemon->storage);
     mirror_cancel_loads(daemon->mirror);
     control_close(daemon->control); /* Waits for commands, which still need the mirror. */
     if (daemon->query != NULL) {
@@ -316,6 +320,7 @@ static void stop_server(struct daemon *daemon)
     acl_keeper_stop(daemon->acl_keeper); /* Has the last answers' counts. */
     acl_keeper_free(daemon->acl_keeper);
     mirror_stop(daemon->mirror);
+    storage_stop_pruning(daemon->storage);
     storage_stop_checkpoints(daemon->storage);
     sql_limit_end(&limit);
     mirror_free(daemon->mirror);

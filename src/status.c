@@ -170,6 +170,12 @@ static void print_details(const struct row *row, struct control_out *out)
                   megabytes(memory->keys), megabytes(memory->postings), megabytes(memory->ranges),
                   megabytes(memory->order), megabytes(memory->free_nodes),
                   megabytes(memory->garbage));
+    if (row->stored.pruned.to != 0) {
+        control_print(
+            out,
+            "  pruned: %" PRIu64 " rows of history, %" PRIu64 " of serials, up to serial %" PRId64,
+            row->stored.pruned.history, row->stored.pruned.serials, row->stored.pruned.to);
+    }
     if (row->mirror.is_followed) {
         control_print(out,
                       "  stream: %" PRIu64 " sessions, %" PRIu64 " failed; %" PRIu64

@@ -79,4 +79,7 @@ conf_parse_fn conf_port;    /**< int; 0 to 65535. */
 conf_parse_fn conf_int;     /**< int; -2^31 to 2^31-1. */
 conf_parse_fn conf_bytes;   /**< int64_t; a number with an optional k, m or g (powers of 1024). */
 conf_parse_fn conf_seconds; /**< int; 0 to 10 years. */
-conf_parse_fn conf_list;    /**< struct conf_list; commas separate, blanks and empty items drop. */
+/** int64_t, seconds; a number of days, or of hours, minutes or seconds with h, m or s behind it; up
+ * to 10 years. */
+conf_parse_fn conf_days;
+conf_parse_fn conf_list; /**< struct conf_list; commas separate, blanks and empty items drop. */

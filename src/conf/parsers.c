@@ -104,6 +104,39 @@ enum err conf_bytes(const char *text, void *target, struct arena *arena, struct 
     return ERR_OK;
 }
 
+enum err conf_days(const char *text, void *target, struct arena *arena, struct why *why)
+{
+    struct str digits = str_from(text);
+    uint64_t value, unit = 24 * 60 * 60;
+    bool has_unit = true;
+
+    switch (digits.len > 0 ? digits.at[digits.len - 1] | 0x20 : 0) {
+    case 'd':
+        break;
+    case 'h':
+        unit = 60 * 60;
+        break;
+    case 'm':
+        unit = 60;
+        break;
+    case 's':
+        unit = 1;
+        break;
+    default:
+        has_unit = false;
+    }
+    if (has_unit) {
+        digits = str_trim(str_sub(digits, 0, digits.len - 1));
+    }
+    if (str_to_u64(digits, TEN_YEARS_S / unit, &value) != ERR_OK) {
+        return why_set(why, ERR_SYNTAX,
+                       "a number of days, or with h, m or s behind it of hours, minutes or "
+                       "seconds; 10 years at most");
+    }
+    *(int64_t *)target = (int64_t)(value * unit);
+    return ERR_OK;
+}
+
 enum err conf_list(const char *text, void *target, struct arena *arena, struct why *why)
 {
     struct conf_list *list = target;

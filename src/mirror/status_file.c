@@ -181,6 +181,9 @@ void status_print(struct buf *out, enum status_form form, struct source *source,
     add_number(&rows, "applied", stored.serial);
     add_number(&rows, "last_commit", stored.last_commit_ms / 1000);
     add_number(&rows, "quarantined", (int64_t)stored.quarantined);
+    add_number(&rows, "pruned_history", (int64_t)stored.pruned.history);
+    add_number(&rows, "pruned_serials", (int64_t)stored.pruned.serials);
+    add_number(&rows, "pruned_to", stored.pruned.to);
     add_number(&rows, "stale_since", stored.stale_since_ms / 1000);
     add_bool(&rows, "database_down", stored.database_down);
     add_text(&rows, "database_error", stored.error);

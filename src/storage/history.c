@@ -247,7 +247,7 @@ static enum err read_text(struct sql *sql, void *context, struct why *why)
                              id, sequence, id, sequence);
 
     if (rc != ERR_OK || (rc = sql_next(sql, &row, why)) != ERR_OK) {
-        return rc;
+        return rc == ERR_NOT_FOUND ? why_set(why, rc, "it has been deleted since") : rc;
     }
     *wanted->out = arena_strdup(wanted->arena, row[0]);
     return wanted->out->at == NULL ? ERR_LIMIT : ERR_OK;

@@ -19,7 +19,8 @@ struct object_version {
 /** What became of the objects of one class that had a key. */
 struct history {
     enum rpsl_class class;
-    struct object_version *versions; /**< Of the object that is alive, oldest first. */
+    struct object_version *versions; /**< Of the object that is alive, oldest first, from the
+                                        first one that was not pruned. */
     size_t count;                    /**< 0: none is. */
     uint32_t deleted;                /**< When one was last deleted; 0: never. */
 };
@@ -40,6 +41,7 @@ struct history_list {
 enum err source_histories(struct source *source, uint32_t classes, struct str key,
                           struct arena *arena, struct history_list *out,
                           struct why *why) MUST_CHECK;
-/** The text of a version, UTF-8, in the arena. @return As above; ERR_NOT_FOUND when it is gone. */
+/** The text of a version, UTF-8, in the arena. @return As above; ERR_NOT_FOUND when it was pruned
+ * since. */
 enum err source_version_text(struct source *source, const struct object_version *version,
                              struct arena *arena, struct str *out, struct why *why) MUST_CHECK;

@@ -164,19 +164,6 @@ uint64_t index_garbage_bytes(const struct index *index)
     return bytes;
 }
 
-/** Tell the readers which versions have to go, so that what waits comes below the limit. */
-static void judge_versions(struct index *index, uint64_t waiting)
-{
-    uint64_t limit = index_garbage_limit(index);
-    uint32_t unwanted = 0;
-
-    for (size_t i = 0; i < index->garbage_count && waiting > limit; i++) {
-        waiting -= garbage_bytes(index, &index->garbage[i]);
-        unwanted = index->garbage[i].since;
-    }
-    atomic_store_explicit(&index->unwanted, unwanted, memory_order_relaxed);
-}
-
 uint64_t index_collect(struct index *index)
 {
     uint32_t oldest = pins_oldest(&index->pins);
@@ -192,8 +179,22 @@ uint64_t index_collect(struct index *index)
     memmove(index->garbage, index->garbage + done,
             index->garbage_count * sizeof(index->garbage[0]));
     waiting = index_garbage_bytes(index);
-    judge_versions(index, waiting);
+    if (waiting <= index_garbage_limit(index)) {
+        atomic_store_explicit(&index->unwanted, 0, memory_order_relaxed);
+    }
     return waiting;
+}
+
+void index_evict(struct index *index)
+{
+    uint64_t limit = index_garbage_limit(index), waiting = index_garbage_bytes(index);
+    uint32_t unwanted = 0;
+
+    for (size_t i = 0; i < index->garbage_count && waiting > limit; i++) {
+        waiting -= garbage_bytes(index, &index->garbage[i]);
+        unwanted = index->garbage[i].since;
+    }
+    atomic_store_explicit(&index->unwanted, unwanted, memory_order_relaxed);
 }
 
 uint64_t index_garbage_limit(const struct index *index)

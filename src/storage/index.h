@@ -104,6 +104,9 @@ enum err index_compact_step(struct index *index) MUST_CHECK;
 uint64_t index_collect(struct index *index);
 /** What waits for readers should stay below this; bytes. */
 uint64_t index_garbage_limit(const struct index *index);
+/** Tell the readers which versions have to go for that (snapshot_is_unwanted()), the oldest ones.
+ * Holds until there is room again. */
+void index_evict(struct index *index);
 void index_memory(const struct index *index, struct index_memory *out); /* Under the writer lock. */
 /** What the newest version holds; all 0 before the first. Under the writer lock. */
 struct index_contents {

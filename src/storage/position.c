@@ -27,7 +27,7 @@ enum err position_read(struct source *source, struct sql *sql, struct database_p
     enum err rc =
         sql_select(sql, why,
                    "SELECT (SELECT MAX(serial_id) FROM serials), hw, applied, generation, "
-                   "batch, boot_serial IS NOT NULL, loading, bulk_end FROM nrtm_state "
+                   "batch, boot_serial IS NOT NULL, loading, bulk_end, pruned FROM nrtm_state "
                    "WHERE mirror = '%s'",
                    source->name);
 
@@ -45,6 +45,7 @@ enum err position_read(struct source *source, struct sql *sql, struct database_p
     out->has_boot_serial = sql_to_number(row[5]) != 0;
     out->is_loading = sql_to_number(row[6]) != 0;
     out->bulk_end = (uint32_t)sql_to_number(row[7]);
+    out->pruned = sql_to_number(row[8]);
     sql_end_rows(sql);
     return ERR_OK;
 }
@@ -85,10 +86,11 @@ enum err position_write(struct source *source, struct sql *sql, struct position 
 {
     return sql_exec(sql, why,
                     "UPDATE nrtm_state SET hw_time = IF(hw = %" PRId64 ", hw_time, %u), "
-                    "hw = %" PRId64 ", applied = %" PRId64 ", bulk_end = %u, generation = %" PRIu64
-                    ", batch = %" PRIu64 " WHERE mirror = '%s'",
+                    "hw = %" PRId64 ", applied = %" PRId64 ", pruned = LEAST(pruned, %" PRId64
+                    "), bulk_end = %u, generation = %" PRIu64 ", batch = %" PRIu64
+                    " WHERE mirror = '%s'",
                     position.hw, source_now(source), position.hw, position.applied,
-                    position.bulk_end, position.generation, batch, source->name);
+                    position.applied, position.bulk_end, position.generation, batch, source->name);
 }
 
 enum err position_follow_edit(struct source *source, struct sql *sql,

@@ -377,9 +377,20 @@ static enum err replay_ids(struct replay *replay, const uint32_t *ids, size_t co
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
+static enum err replay_is_void(struct source *source, const struct database_position *found,
+                               struct why *why)
+{
+    log_info(LOG_STORAGE,
+             "%s: serials were pruned up to %" PRId64 ", the index is at %" PRId64
+             ": reading the database again",
+             source->name, found->pruned, source->position.applied);
+    return source_rebuild(source, why);
+}
+
 enum err source_replay(struct source *source, struct position to, struct why *why)
 {
     struct replay replay = {.source = source, .arena = arena_new(ROW_ARENA_BYTES)};
+    struct database_position found;
     uint32_t ids[REPLAY_IDS], after = 0;
     size_t count = 0;
     enum err rc = ERR_OK;
@@ -393,9 +404,12 @@ enum err source_replay(struct source *source, struct position to, struct why *wh
         }
     } while (rc == ERR_OK && count == REPLAY_IDS);
     arena_free(replay.arena);
-    if (rc != ERR_OK) {
+    if (rc == ERR_OK) { /* Behind the reading: what was pruned meanwhile may not have been read. */
+        rc = position_read(source, source->sql, &found, why);
+    }
+    if (rc != ERR_OK || found.pruned > source->position.applied) {
         index_rollback(source->index);
-        return rc;
+        return rc != ERR_OK ? rc : replay_is_void(source, &found, why);
     }
     source_set_position(source, to);
     source_set_stale(source, 0);

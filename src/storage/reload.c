@@ -240,6 +240,21 @@ static enum err judge_serial(struct load *load, struct why *why)
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
+/** Rows of `serials` tell what is newer than the dump: none of them may be missing. */
+static enum err check_pruned(const struct load *load, const struct database_position *found,
+                             struct why *why)
+{
+    const int64_t serial = load->options.serial;
+
+    if (serial < 0 || load->reload->is_reset || serial >= found->pruned) {
+        return ERR_OK;
+    }
+    return why_set(why, ERR_DENIED,
+                   "%s: the dump's serial %" PRId64 " is below %" PRId64
+                   ": serials up to that one were pruned",
+                   load->source->name, serial, found->pruned);
+}
+
 enum err reload_begin(struct load *load, struct why *why)
 {
     struct source *source = load->source;
@@ -272,6 +287,9 @@ enum err reload_begin(struct load *load, struct why *why)
     }
     if (rc == ERR_OK) {
         rc = judge_serial(load, why);
+    }
+    if (rc == ERR_OK) {
+        rc = check_pruned(load, &found, why);
     }
     return rc == ERR_OK ? read_newer(load, why) : rc;
 }
@@ -643,7 +661,7 @@ static enum err check_position(struct load *load, struct why *why)
         rc = why_set(why, ERR_MOVED, "%s: the database was changed meanwhile, load again",
                      source->name);
     }
-    return rc;
+    return rc == ERR_OK ? check_pruned(load, &found, why) : rc;
 }
 
 static enum err transaction(struct load *load, struct position *to, uint64_t number, bool *was_sent,

@@ -18,6 +18,12 @@
 
 #include "base/log.h"
 
+enum {
+    LOOK_AGAIN_MS = 10,     /* While updates wait for answers. */
+    PATIENCE_PART = 10,     /* Of the time between, they may wait this part. */
+    PATIENCE_TOLD_MS = 1000 /* Shorter waits are not logged. */
+};
+
 /* --- configuration --- */
 #define AT(field) offsetof(struct storage_conf, field)
 
@@ -42,6 +48,10 @@ const struct conf_key storage_conf_keys[] = {
      "between two, when something changed; seconds"                                                                 },
     {"checkpoint.stop.sec",         conf_seconds, AT(checkpoint_stop_s),   "5",
      "a stop waits so long for a last one; 0: none"                                                                 },
+    {"mirror.answers.wait.sec",     conf_seconds, AT(answers_wait_s),      "30",
+     "updates wait so long for answers that keep too much memory of old versions"                                   },
+    {"nrtm.prune.days",             conf_days,    AT(prune_s),             "0",
+     "rows of history and serials that are older are deleted; 0: never"                                             },
     {NULL,                          NULL,         0,                       NULL,             NULL                   },
 };
 
@@ -75,6 +85,7 @@ struct storage *storage_new(const struct storage_conf *conf, const struct clock 
     pthread_mutex_init(&storage->lock, NULL);
     sql_group_init(&storage->connections);
     pthread_cond_init(&storage->stopping, NULL);
+    pthread_cond_init(&storage->pruning.stopping, NULL);
     storage->has_build_id = build_id(storage->build);
     return storage;
 }
@@ -108,6 +119,7 @@ void storage_free(struct storage *storage)
     free((char *)storage->conf.var_dir);
     free((char *)storage->conf.checkpoint_dir);
     pthread_cond_destroy(&storage->stopping);
+    pthread_cond_destroy(&storage->pruning.stopping);
     pthread_mutex_destroy(&storage->lock);
     sql_group_fini(&storage->connections);
     free(storage);
@@ -116,6 +128,13 @@ void storage_free(struct storage *storage)
 void storage_cut_off(struct storage *storage)
 {
     sql_group_cut(&storage->connections);
+}
+
+void storage_stop_waiting(struct storage *storage)
+{
+    if (storage != NULL) {
+        atomic_store(&storage->is_impatient, true);
+    }
 }
 
 static bool name_is_good(const char *name, size_t size)
@@ -232,6 +251,7 @@ struct source *storage_add(struct storage *storage, enum source_kind kind, const
     pthread_cond_init(&source->writer_gone, NULL);
     pthread_mutex_init(&source->status_mutex, NULL);
     idle_readers_init(&source->idle_readers);
+    source->patience.left_ms = storage->conf.answers_wait_s * INT64_C(1000);
     pthread_mutex_init(&source->checkpoint.mutex, NULL);
     pthread_cond_init(&source->checkpoint.copied, NULL);
     storage->sources[storage->source_count++] = source;
@@ -684,11 +704,66 @@ enum err source_sync(struct source *source, bool *changed, struct why *why)
     return rc;
 }
 
+static void show_memory(struct source *source)
+{
+    struct index_memory memory;
+
+    index_memory(source->index, &memory);
+    pthread_mutex_lock(&source->status_mutex);
+    source->memory = memory;
+    pthread_mutex_unlock(&source->status_mutex);
+}
+
+static bool keeps_too_much(struct source *source)
+{
+    return index_collect(source->index) > index_garbage_limit(source->index);
+}
+
+/** How long updates may wait for answers now. A part of the time in which they did not wait comes
+ * back, so that clients who never read cannot hold a mirror back for long. */
+static int64_t patience_ms(const struct source *source, int64_t now)
+{
+    const int64_t most = source->storage->conf.answers_wait_s * INT64_C(1000);
+    const int64_t left = source->patience.left_ms + (now - source->patience.at_ms) / PATIENCE_PART;
+
+    return left < most ? left : most;
+}
+
+void source_await_readers(struct source *source)
+{
+    const struct clock *clock = source->storage->clock;
+    const int64_t began = clock_mono_ms(clock);
+    int64_t patience, waited = 0;
+    bool is_over;
+
+    if (!keeps_too_much(source)) {
+        return;
+    }
+    show_memory(source); /* For an export, which has the mirror paused. */
+    patience = patience_ms(source, began);
+    while ((is_over = keeps_too_much(source)) && waited < patience &&
+           !atomic_load(&source->storage->is_impatient)) {
+        pause_ms(LOOK_AGAIN_MS);
+        waited = clock_mono_ms(clock) - began;
+    }
+    source->patience.left_ms = waited < patience ? patience - waited : 0;
+    source->patience.at_ms = began + waited;
+    if (is_over) {
+        index_evict(source->index);
+    }
+    if (waited >= PATIENCE_TOLD_MS) {
+        log_info(LOG_STORAGE,
+                 "%s: updates waited %" PRId64 " ms for answers that keep old versions%s",
+                 source->name, waited, is_over ? ", the oldest are closed" : "");
+    }
+}
+
 void source_compact(struct source *source)
 {
     enum err rc;
 
-    if (!index_wants_compaction(source->index)) {
+    /* While much waits for readers it would only add to that. */
+    if (!index_wants_compaction(source->index) || keeps_too_much(source)) {
         return;
     }
     index_begin(source->index);
@@ -708,18 +783,13 @@ void source_compact(struct source *source)
 
 void source_housekeep(struct source *source)
 {
-    struct index_memory memory;
-
     if (!source_try_lock(source, WRITER_SHORT)) {
         return;
     }
     if (source->is_open) {
         source_compact(source);
         (void)index_collect(source->index);
-        index_memory(source->index, &memory);
-        pthread_mutex_lock(&source->status_mutex);
-        source->memory = memory;
-        pthread_mutex_unlock(&source->status_mutex);
+        show_memory(source);
     }
     source_unlock(source);
 }

@@ -30,6 +30,9 @@ struct storage_conf {
     const char *checkpoint_dir;
     int checkpoint_period_s; /**< Between two, when something changed. */
     int checkpoint_stop_s;   /**< For the last, at a stop; 0: none is written then. */
+    int answers_wait_s; /**< mirror.answers.wait.sec: updates wait so long for those in their way.
+                         */
+    int64_t prune_s;    /**< nrtm.prune.days: what is older is deleted; seconds, 0: never. */
 };
 extern const struct conf_key storage_conf_keys[];
 
@@ -54,6 +57,8 @@ void storage_free(struct storage *storage); /* Frees its sources. */
  * out the next start finds out. Any thread.
  */
 void storage_cut_off(struct storage *storage);
+/** Have updates wait for no answers any more: the end is near. Any thread; NULL is fine. */
+void storage_stop_waiting(struct storage *storage);
 
 enum source_kind { SOURCE_MAIN, SOURCE_MIRROR };
 /**
@@ -81,6 +86,11 @@ enum source_state {
     SOURCE_READY,
     SOURCE_FAILED, /**< Start-up checks failed; why says what to do. Retried. */
 };
+/** Rows that pruning has deleted. */
+struct source_pruned {
+    uint64_t history, serials;
+    int64_t to; /**< Rows of `serials` up to this one may be missing. */
+};
 struct source_status {
     enum source_state state;
     int percent;        /**< Of OPENING and LOADING. */
@@ -90,8 +100,9 @@ struct source_status {
     int64_t stale_since_ms; /**< Wall clock: the database has not been reached, the index is a
                                checkpoint of then; 0: it is in step. */
     uint64_t objects, quarantined;
-    int64_t last_commit_ms; /**< Wall clock; 0 = never in this run. */
-    char error[300];        /**< Last failure, "" when fine. */
+    int64_t last_commit_ms;      /**< Wall clock; 0 = never in this run. */
+    struct source_pruned pruned; /**< In this run. */
+    char error[300];             /**< Last failure, "" when fine. */
 };
 void source_get_status(struct source *source,
                        struct source_status *out); /* Any thread, never waits for SQL. */
@@ -136,7 +147,9 @@ void source_get_position(struct source *source, struct source_position *out);
 /* --- the mirror's updates --- */
 struct batch; /* One MySQL transaction and one next version. */
 
-/** Take the writer lock and begin the next version; no SQL yet.
+/** Take the writer lock and begin the next version; no SQL yet. While old versions that somebody
+ *  reads take too much memory, waits for those: for a checkpoint 10 s, for answers as
+ *  mirror.answers.wait.sec says; then the oldest answers are closed.
  *  @return ERR_OK; ERR_BUSY when not open, read-only, being loaded, or the thread has a batch
  * already. */
 enum err batch_begin(struct source *source, struct batch **out, struct why *why) MUST_CHECK;
@@ -222,6 +235,24 @@ void storage_stop_checkpoints(struct storage *storage);
  * `serials`); ERR_STOPPED (checkpoint.stop.sec); ERR_IO; errors of SQL.
  */
 enum err source_write_checkpoint(struct source *source, bool is_synced, struct why *why) MUST_CHECK;
+
+/* --- pruning: old rows of `history` and `serials` go --- */
+/** Start the thread that prunes mirrors, when nrtm.prune.days is set. */
+enum err storage_start_pruning(struct storage *storage, struct why *why) MUST_CHECK;
+void storage_stop_pruning(struct storage *storage); /* NULL is fine. */
+/**
+ * Delete what is older than nrtm.prune.days: versions that were superseded before, and the rows of
+ * `serials` from before, save the highest and those of versions in `last`. In small transactions,
+ * with pauses; other writers are not kept waiting.
+ * @param with_sweep  Look through all of `history` too, for versions that were superseded without a
+ *                    serial.
+ * @param out         What went.
+ * @return ERR_OK; ERR_BUSY (not open, read-only, being loaded, changed meanwhile); ERR_SQL_RETRY (a
+ * writer was in the way for too long); ERR_STOPPED (by storage_stop_pruning()); other errors of
+ * SQL. What was done until then is done.
+ */
+enum err source_prune(struct source *source, bool with_sweep, struct source_pruned *out,
+                      struct why *why) MUST_CHECK;
 
 /* --- operators --- */
 /** Move the position to serial, deleting or renumbering rows above it, in one transaction. */

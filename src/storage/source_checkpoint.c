@@ -6,8 +6,8 @@
  * committed to nrtm_checkpoint under update_lock at the very position that is pinned: a database
  * that holds this row is that one, later. One that was restored from an older backup does not hold
  * it, however far it has moved on since. What changed between is either named by `serials`, then it
- * is replayed, or there is a new generation, then everything is read. The row of `serials` at the
- * checkpoint's position must still be there, so that none behind it has been pruned, and the object
+ * is replayed, or there is a new generation, then everything is read. No row of `serials` above the
+ * checkpoint's position may have been pruned, the one at it must still be there, and the object
  * that it names must be in `last`.
  *
  * A thread of the storage writes checkpoints, at the lowest priority that shares the processors
@@ -451,6 +451,11 @@ static enum err compare(struct source *source, const struct checkpoint_origin *o
     if (found->max_serial < origin->applied) {
         return why_set(why, ERR_MOVED, "the database is at %" PRId64 ", it is at %" PRId64,
                        found->max_serial, origin->applied);
+    }
+    if (found->pruned > origin->applied) {
+        return why_set(why, ERR_MOVED,
+                       "serials were pruned up to %" PRId64 ", it needs those above %" PRId64,
+                       found->pruned, origin->applied);
     }
     snprintf(statement, sizeof(statement),
              "SELECT 1 FROM nrtm_checkpoint WHERE id = %" PRIu64 " AND mirror = '%s'", origin->id,

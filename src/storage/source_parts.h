@@ -1,7 +1,7 @@
 /*
  * What source.c, position.c, operators.c, tables.c, rebuild.c, rows.c, batch.c, load.c, reload.c,
- * history.c and source_checkpoint.c share: the inside of a source, its writer lock, and the few
- * statements that more than one of them runs. Nobody else includes this.
+ * history.c, prune.c and source_checkpoint.c share: the inside of a source, its writer lock, and
+ * the few statements that more than one of them runs. Nobody else includes this.
  */
 #pragma once
 
@@ -25,6 +25,7 @@ struct storage {
     struct source **sources;
     size_t source_count;
     struct sql_group connections;
+    _Atomic bool is_impatient; /* Updates wait for no answers any more. */
     pthread_mutex_t lock;      /* Guards what follows. */
     bool server_was_described; /* The server's settings are logged once. */
 
@@ -34,6 +35,13 @@ struct storage {
     pthread_t checkpoint_thread;
     pthread_cond_t stopping;    /* With lock. */
     _Atomic int64_t stop_at_us; /* 0: not stopping; else what is being written ends until then. */
+
+    /* prune.c's. */
+    struct {
+        pthread_t thread;
+        pthread_cond_t stopping; /* With lock. */
+        bool has_thread, stops;  /* The second under lock. */
+    } pruning;
 };
 
 enum writer { WRITER_NONE, WRITER_SHORT, WRITER_BATCH, WRITER_LOAD };
@@ -80,6 +88,9 @@ struct source {
                                reached; 0: it is in step. */
     size_t missing;         /* Deletions of unknown keys since that was logged. */
     int64_t missing_logged_ms;
+    struct {
+        int64_t left_ms, at_ms; /* How long updates could wait for answers, then. */
+    } patience;
 
     /* Under status_mutex; never held across SQL. */
     pthread_mutex_t status_mutex;
@@ -105,6 +116,11 @@ struct source {
         struct checkpoint *running; /* This and the next under mutex; NULL: none is written. */
         bool is_copying;            /* It still holds its pin. */
     } checkpoint;
+
+    /* prune.c's: when it is due, by the monotonic clock; of the pruning thread. */
+    struct {
+        int64_t pass_ms, sweep_ms;
+    } pruning;
 };
 
 /* --- source.c: lock, status, connection --- */
@@ -133,6 +149,9 @@ void source_set_position(struct source *source, struct position position);
 void source_set_stale(struct source *source, int64_t since_ms);
 /** Publish the index's next version at the source's position. */
 void source_publish(struct source *source);
+/** While what waits for readers is above its bound: wait for them, within limits; then their oldest
+ * versions are unwanted. */
+void source_await_readers(struct source *source);
 /** One step of text compaction when it is worth it, as a version of its own. */
 void source_compact(struct source *source);
 /** Connect to the source's database when there is no connection. */
@@ -149,6 +168,7 @@ struct database_position {
     int64_t max_serial;  /* 0 without rows. */
     int64_t hw, applied; /* As in nrtm_state. */
     uint64_t generation, batch;
+    int64_t pruned; /* Rows of `serials` up to this one may be missing. */
     uint32_t bulk_end;
     bool has_boot_serial, is_loading;
 };
@@ -160,7 +180,8 @@ enum err position_lock(struct sql *sql, struct why *why) MUST_CHECK;
 struct position position_of(const struct database_position *found);
 /** Whether nothing moved since the source's position was taken. */
 bool position_is_ours(const struct source *source, const struct database_position *found);
-/** Write hw, applied and generation into nrtm_state (inside a transaction). */
+/** Write hw, applied and generation into nrtm_state (inside a transaction). Serials above a lower
+ * position will come again: they count as not pruned. */
 enum err position_write(struct source *source, struct sql *sql, struct position position,
                         uint64_t batch, struct why *why) MUST_CHECK;
 /** Honour an operator's edit of `serials`: nrtm_state follows it, and the log says so. Commits
@@ -184,7 +205,7 @@ void source_write_note(struct source *source);
 /** Build the index anew from `last`, by two threads, and publish. */
 enum err source_rebuild(struct source *source, struct why *why) MUST_CHECK;
 /** Read again what `serials` names between the source's position and a new one, adopt that, and
- * publish. */
+ * publish; everything, when rows between them have been pruned. */
 enum err source_replay(struct source *source, struct position to, struct why *why) MUST_CHECK;
 
 /* --- source_checkpoint.c --- */

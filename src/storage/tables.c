@@ -298,14 +298,21 @@ static enum err use_database(struct source *source, struct why *why)
     return sql_exec(source->sql, why, "USE `%s`", database);
 }
 
-static enum err count_tables(struct source *source, const char *names, int64_t *out,
-                             struct why *why)
+/** Whether every table is there, and the column that came last. */
+static enum err find_tables(struct source *source, bool *out, struct why *why)
 {
-    return sql_select_number(
-        source->sql, out, why,
-        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '%s' "
-        "AND table_name IN (%s)",
-        source->url.database, names);
+    int64_t present = 0;
+    enum err rc = sql_select_number(
+        source->sql, &present, why,
+        "SELECT (SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '%s' AND "
+        "table_name IN ('last', 'history', 'serials', 'update_lock', 'version', 'nrtm_state', "
+        "'nrtm_quarantine', 'nrtm_checkpoint')) + (SELECT COUNT(*) FROM "
+        "information_schema.columns WHERE table_schema = '%s' AND table_name = 'nrtm_state' AND "
+        "column_name = 'pruned')",
+        source->url.database, source->url.database);
+
+    *out = present == 9;
+    return rc;
 }
 
 /** Run the statements of etc/schema.sql: each ends in `;` at the end of a line. */
@@ -322,14 +329,11 @@ static enum err run_schema(struct source *source, struct why *why)
 
 static enum err create_tables(struct source *source, struct why *why)
 {
-    int64_t present = 0, seeded = 0;
-    enum err rc =
-        count_tables(source,
-                     "'last', 'history', 'serials', 'update_lock', 'version', 'nrtm_state', "
-                     "'nrtm_quarantine', 'nrtm_checkpoint'",
-                     &present, why);
+    bool are_there = false;
+    int64_t seeded = 0;
+    enum err rc = find_tables(source, &are_there, why);
 
-    if (rc == ERR_OK && present == 8) {
+    if (rc == ERR_OK && are_there) {
         rc = sql_select_number(source->sql, &seeded, why,
                                "SELECT (SELECT COUNT(*) FROM update_lock) > 0 AND "
                                "(SELECT COUNT(*) FROM version) > 0");

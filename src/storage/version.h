@@ -36,8 +36,8 @@ struct index {
     struct texts texts;
     struct pins pins;
     _Atomic(struct snapshot *) root; /**< The published version; NULL before the first. */
-    _Atomic uint32_t unwanted;  /**< Older versions keep more memory than may wait for readers. */
-    _Atomic uint32_t published; /**< Its number, stored after root (see pins.h). */
+    _Atomic uint32_t unwanted;       /**< Older versions have to go (index_evict()). */
+    _Atomic uint32_t published;      /**< Its number, stored after root (see pins.h). */
 
     /* The writer's. */
     struct snapshot *next; /**< Being built; NULL outside a batch. */

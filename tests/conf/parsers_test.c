@@ -77,6 +77,24 @@ Test(conf_parsers, seconds_are_bounded)
     EXPECT_REFUSED(conf_seconds, int, "-1");
 }
 
+Test(conf_parsers, days_take_units)
+{
+    EXPECT_VALUE(conf_days, int64_t, "0", 0);
+    EXPECT_VALUE(conf_days, int64_t, "14", 14 * 86400);
+    EXPECT_VALUE(conf_days, int64_t, "14d", 14 * 86400);
+    EXPECT_VALUE(conf_days, int64_t, "36 h", 36 * 3600);
+    EXPECT_VALUE(conf_days, int64_t, "5M", 300);
+    EXPECT_VALUE(conf_days, int64_t, "90s", 90);
+    EXPECT_VALUE(conf_days, int64_t, "3650", 315360000);
+    EXPECT_REFUSED(conf_days, int64_t, "3651");
+    EXPECT_REFUSED(conf_days, int64_t, "315360001s");
+    EXPECT_REFUSED(conf_days, int64_t, "");
+    EXPECT_REFUSED(conf_days, int64_t, "d");
+    EXPECT_REFUSED(conf_days, int64_t, "-1");
+    EXPECT_REFUSED(conf_days, int64_t, "1.5");
+    EXPECT_REFUSED(conf_days, int64_t, "2w");
+}
+
 Test(conf_parsers, bytes_take_units)
 {
     EXPECT_VALUE(conf_bytes, int64_t, "0", 0);

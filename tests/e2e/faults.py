@@ -239,27 +239,24 @@ def test_object_of_20_mb(lab):
 
 # --- clients ---
 
-@long_only
-def test_readers_that_stall_are_closed_when_memory_is_needed(lab):
-    """What their answers look at cannot be freed, and at most 64 MB of it may wait. Who reads is not
-    touched."""
+def start_stalled(lab, patience_s):
+    """A mirror whose updates wait so long for answers, and a client that reads nothing of its long
+    one."""
     changes = Changes(SMALL.dump, harness.SEED)
     upstream = lab.upstream(counting_from(SERIAL))
     lab.probe("-s RIPE-GRS -r " + KEY, KEY.encode())
+    lab.options["mirror.answers.wait.sec"] = patience_s
     lab.load(SMALL.dump)
     lab.start()
     reader = socket.socket()
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     reader.connect(("127.0.0.1", lab.port))
     reader.sendall(b"-s RIPE-GRS -r -B -i tech-c DUMY-RIPE\n")
+    return changes, upstream, reader
 
-    def was_closed():
-        publish_changes(upstream, changes, 100)
-        lab.wait_for_serial(upstream.journal.last)
-        return re.search("closed peer=.* reason=\"answer keeps too much memory", lab.log())
 
-    lab.wait_for("the end of the stalled answer", was_closed, 2 * harness.PATIENCE)
-    lab.wait_for("the memory", lambda: lab.status()["memory"]["garbage"] < 64 << 20)
+def rest_of_answer(reader):
+    """Up to its end, or to where it was cut."""
     reader.settimeout(harness.PATIENCE)
     answer = b""
     try:
@@ -267,7 +264,48 @@ def test_readers_that_stall_are_closed_when_memory_is_needed(lab):
             answer += data
     except ConnectionResetError:
         pass
-    equal(answer.endswith(b"\n\n\n"), False, "the answer ends as if it were whole")
+    return answer
+
+
+@long_only
+def test_readers_that_stall_are_closed_when_memory_is_needed(lab):
+    """What their answers look at cannot be freed, and at most 64 MB of it may wait. Updates wait for
+    them first."""
+    changes, upstream, reader = start_stalled(lab, 2)
+
+    def was_closed():
+        publish_changes(upstream, changes, 100)
+        lab.wait_for_serial(upstream.journal.last)
+        return re.search("closed peer=.* reason=\"answer keeps too much memory", lab.log())
+
+    lab.wait_for("the end of the stalled answer", was_closed, 2 * harness.PATIENCE)
+    waited = re.search(r"updates waited (\d+) ms for answers .*, the oldest are closed", lab.log())
+    equal(waited is not None and int(waited[1]) >= 2000, True, "it was waited for")
+    lab.wait_for("the memory", lambda: lab.status()["memory"]["garbage"] < 64 << 20)
+    equal(rest_of_answer(reader).endswith(b"\n\n\n"), False, "the answer ends as if it were whole")
+    expect_end_state(lab, Registry({o.key: o for o in map(Object, changes.alive)}))
+    lab.stop()
+
+
+@long_only
+def test_readers_that_go_on_in_time_are_waited_for(lab):
+    """Updates stand still until the answer has been read, and none of it is lost. Queries go on."""
+    changes, upstream, reader = start_stalled(lab, 10 * harness.PATIENCE)
+
+    def is_reached_or_full():
+        return (lab.database.max_serial() == upstream.journal.last
+                or lab.status()["memory"]["garbage"] > 64 << 20)
+
+    def is_waiting():
+        publish_changes(upstream, changes, 100)
+        lab.wait_for("the updates", is_reached_or_full)
+        return lab.database.max_serial() < upstream.journal.last
+
+    lab.wait_for("updates that wait", is_waiting, 2 * harness.PATIENCE)
+    equal(KEY.encode() in harness.ask_once(lab.port, "-s RIPE-GRS -r " + KEY), True, "queries go on")
+    equal(rest_of_answer(reader).endswith(b"\n\n\n"), True, "the answer is whole")
+    lab.wait_for_serial(upstream.journal.last)
+    equal(re.search("closed peer=", lab.log()), None, "nobody is closed")
     expect_end_state(lab, Registry({o.key: o for o in map(Object, changes.alive)}))
     lab.stop()
 

@@ -4,6 +4,7 @@ stays what it was, the mirror keeps up, and the index equals the database at the
 
     SOAK_MINUTES  60; memory is compared between the second and the last sixth
     SOAK_RATE     5000 updates per second
+    SOAK_PRUNE    5m, as of nrtm.prune.days: rows of history and serials do not become more
 
 Run by `make soak`. A shorter run says what memory did and does not judge it.
 """
@@ -22,6 +23,8 @@ from oracle import text_checksum
 
 MINUTES = float(os.environ.get("SOAK_MINUTES") or 60)
 RATE = int(os.environ.get("SOAK_RATE") or 5000)
+PRUNE = os.environ.get("SOAK_PRUNE") or "5m"
+POOL_BYTES = 1 << 30  # The kept rows and their keys fit, as the manual advises.
 EVERY_S = 5
 MOST_GROWTH = 1.01
 READERS = 4  # Of each kind.
@@ -62,8 +65,9 @@ def start_endless(lab):
     lab.options.update({prefix + "source": "RIPE", prefix + "host": "127.0.0.1", prefix + "port": port})
     process = subprocess.Popen(
         [sys.executable, os.path.join(ROOT, "tests/upstream/upstream.py"), "endless", SMALL.dump,
-         "--state", state, "--port", str(port), "--rate", str(RATE), "--serial", str(SERIAL)],
-        stdout=subprocess.DEVNULL)
+         "--state", state, "--port", str(port), "--rate", str(RATE), "--serial", str(SERIAL),
+         "--stdin", "--log", os.path.join(lab.root, "endless.log")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def serial():
         with open(state, encoding="ascii") as file:
@@ -73,9 +77,37 @@ def start_endless(lab):
     return process, serial
 
 
+def hold(upstream):
+    """It serves what there is, and nothing new comes."""
+    upstream.stdin.write("hold\n")
+    upstream.stdin.flush()
+    equal(upstream.stdout.readline().startswith("ok "), True, "the upstream obeys")
+
+
 def resident_kb(lab):
     with open("/proc/%d/status" % lab.process.pid, encoding="ascii") as file:
         return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+
+
+def count_rows(lab):
+    """Of history and serials."""
+    return [int(lab.database.value("SELECT COUNT(*) FROM " + table)) for table in ("history", "serials")]
+
+
+def kept_s():
+    """Seconds that rows are kept."""
+    unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}.get(PRUNE[-1])
+    return int(PRUNE[:-1]) * unit if unit else int(PRUNE) * 86400
+
+
+def expect_pruned(lab):
+    """Every row goes a while after its time: as many are left as came in it, and a bit more."""
+    most = RATE * (1.5 * kept_s() + 60)
+    objects = int(lab.database.value("SELECT COUNT(*) FROM last"))
+    rows = count_rows(lab)
+    print("      %d rows of history, %d of serials; %d objects, deleted ones too" % (*rows, objects))
+    equal(rows[0] <= most, True, "history is pruned")
+    equal(rows[1] <= most + objects, True, "serials are pruned")
 
 
 def mean_between(samples, begin, end):
@@ -94,9 +126,10 @@ def watch(lab, upstream_serial):
         most_lag = max(most_lag, lag)
         if len(samples) % 12 == 0:
             memory = lab.status()["memory"]
-            print("      %4.0f min: %d kB resident, %d serials behind, texts %d kB, garbage %d kB"
+            print("      %4.0f min: %d kB resident, %d serials behind, texts %d kB, garbage %d kB, "
+                  "%s rows of history, %s of serials"
                   % ((time.monotonic() - began) / 60, samples[-1][1], lag, memory["texts"] // 1024,
-                     memory["garbage"] // 1024), flush=True)
+                     memory["garbage"] // 1024, *count_rows(lab)), flush=True)
     print("      at most %d serials behind" % most_lag)
     return samples
 
@@ -115,12 +148,14 @@ def test_soak(lab):
     try:
         lab.probe("-s RIPE-GRS -r " + KEY, KEY.encode())
         lab.load(SMALL.dump)
+        lab.options["nrtm.prune.days"] = PRUNE
+        lab.database.sql("SET GLOBAL innodb_buffer_pool_size = %d" % POOL_BYTES)
         lab.start()
         for reader in readers:
             reader.start()
         samples = watch(lab, upstream_serial)
-        upstream.terminate()
-        upstream.wait()
+        expect_pruned(lab)
+        hold(upstream)
         lab.wait_for("all of it", lambda: lab.database.max_serial() == upstream_serial(), 600)
         wait_for("all of it in the index",
                  lambda: lab.status()["checksum_serial"] == upstream_serial())

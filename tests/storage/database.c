@@ -147,7 +147,8 @@ struct sql *database_connect(void)
     return sql;
 }
 
-int64_t test_wall_ms = 1795348800000;
+int64_t test_wall_ms = 1795348800000, test_mono_ms;
+void (*test_mono_hook)(void);
 
 static int64_t wall_ms(const struct clock *clock)
 {
@@ -156,7 +157,10 @@ static int64_t wall_ms(const struct clock *clock)
 
 static int64_t mono_ms(const struct clock *clock)
 {
-    return system_clock.mono_ms(&system_clock);
+    if (test_mono_hook != NULL) {
+        test_mono_hook();
+    }
+    return system_clock.mono_ms(&system_clock) + test_mono_ms;
 }
 
 const struct clock test_clock = {wall_ms, mono_ms};
@@ -167,6 +171,13 @@ void database_use_checkpoints(const char *folder, const char *socket)
 {
     checkpoint_dir = folder;
     socket_path = socket;
+}
+
+static int64_t prune_s;
+
+void database_prune_after(int64_t seconds)
+{
+    prune_s = seconds;
 }
 
 struct storage *database_storage(struct source **source_out)
@@ -184,6 +195,8 @@ struct storage *database_storage(struct source **source_out)
         .checkpoint_dir = checkpoint_dir,
         .checkpoint_period_s = 3600,
         .checkpoint_stop_s = 60,
+        .answers_wait_s = 30,
+        .prune_s = prune_s,
     };
     struct storage *storage;
     struct why why;

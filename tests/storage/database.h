@@ -20,6 +20,8 @@ struct storage *database_storage(struct source **source_out);
 /** From now on storages keep checkpoints in this folder, and reach the server by this socket; NULL:
  * as without. */
 void database_use_checkpoints(const char *folder, const char *socket);
+/** From now on storages let rows go that are older than this; 0: none. */
+void database_prune_after(int64_t seconds);
 /** The same, opened: fails the test with the reason otherwise. */
 struct storage *database_open(struct source **source_out);
 /** The source TEST in the same database, opened by a user whom database_lock_out() keeps from
@@ -46,4 +48,8 @@ void database_kill_at(const char *fault, void (*run)(struct source *source, cons
 struct storage *database_open_when_free(struct source **source_out);
 /** Time that stands still, at 2026-11-22 12:00:00 UTC, unless a test moves it. */
 extern int64_t test_wall_ms;
+/** The monotonic clock goes by itself; this is added. The hook, when there is one, is called by
+ * whoever looks at it. */
+extern int64_t test_mono_ms;
+extern void (*test_mono_hook)(void);
 extern const struct clock test_clock;

@@ -186,7 +186,56 @@ Test(source_checkpoint, an_edit_to_a_higher_serial_leaves_it_good)
     expect_used();
 }
 
+static void prune_in_a_minute(void)
+{
+    struct source *source;
+    struct source_pruned pruned;
+    struct storage *storage;
+    struct why why;
+
+    database_use_checkpoints(NULL, NULL);
+    database_prune_after(30);
+    test_wall_ms += 60000;
+    storage = database_open(&source);
+    cr_assert_eq(source_prune(source, true, &pruned, &why), ERR_OK, "%s", why.text);
+    cr_expect_gt(pruned.serials, 0);
+    storage_free(storage);
+    database_use_checkpoints(folder, door);
+}
+
+Test(source_checkpoint, pruning_up_to_it_leaves_it_good)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+
+    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    add(source, 102, TEXT("A-MNT", "one"));
+    commit(source, 103, TEXT("A-MNT", "one"), true);
+    add(source, 104, TEXT("B-MNT", "one"));
+    write_checkpoint(source);
+    storage_free(storage);
+    prune_in_a_minute();
+    expect_used();
+}
+
 /* --- refused --- */
+/** The row at its position is still there: only the mark says that a deletion behind it is not. */
+Test(source_checkpoint, pruning_beyond_it_makes_it_useless)
+{
+    struct source *source;
+    struct storage *storage;
+
+    run_once();
+    database_use_checkpoints(NULL, NULL);
+    storage = database_open(&source);
+    commit(source, 105, TEXT("A-MNT", ""), true);
+    add(source, 106, TEXT("C-MNT", "one"));
+    storage_free(storage);
+    prune_in_a_minute();
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM serials WHERE serial_id = 103"), 1);
+    expect_refused("pruning");
+}
+
 Test(source_checkpoint, an_edit_to_a_lower_serial_makes_it_useless)
 {
     run_once();

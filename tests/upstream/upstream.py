@@ -40,6 +40,7 @@ Commands, one per line on standard input when --stdin is given; each is answered
     release                   let held and stalled sessions go on
     cut                       close all sessions with RST
     last                      say the newest serial
+    hold                      endless: no further changes
     quit
 """
 
@@ -381,6 +382,7 @@ class Upstream:
         self.released = 0
         self.is_refusing = False
         self.plans = []
+        self.endless = None
         self.plan_of_all = {}  # For sessions that find no plan.
         self.sessions = set()
         self.events = []  # Every line that was logged.
@@ -474,6 +476,8 @@ class Endless(threading.Thread):
         source = re.search(rb"(?mi)^source:\s*([^\s#]+)", self.changes.alive[0])
         self.journal.source = source[1].decode().upper() if source else "RIPE"
         self.journal.last = first_serial
+        self.lock = threading.Lock()  # A tick's.
+        self.is_held = False
         try:
             with open(state, encoding="ascii") as file:
                 reached = int(file.read())
@@ -497,9 +501,15 @@ class Endless(threading.Thread):
         while True:
             due += self.tick
             time.sleep(max(due - time.monotonic(), 0))
-            last = self.grow(self.per_tick)
-            self.save(last)
-            self.journal.publish(last)
+            with self.lock:
+                if not self.is_held:
+                    last = self.grow(self.per_tick)
+                    self.save(last)
+                    self.journal.publish(last)
+
+    def hold(self):
+        with self.lock:
+            self.is_held = True
 
     def save(self, serial):
         with open(self.state + ".new", "w", encoding="ascii") as file:
@@ -524,6 +534,8 @@ def obey(upstream, line):
         upstream.release()
     elif command == "cut":
         upstream.cut()
+    elif command == "hold" and upstream.endless:
+        upstream.endless.hold()
     elif command not in ("last", "quit"):
         return "unknown command: " + line.strip()
     return "ok %d" % journal.last
@@ -579,6 +591,7 @@ def main():
     upstream = Upstream(journal, arguments.host, arguments.port, arguments.dialect,
                         arguments.marks, log)
     upstream.plans = arguments.plan
+    upstream.endless = endless
     if arguments.user:
         become(arguments.user)
     if endless:
