@@ -515,6 +515,18 @@ const struct load_request *download_local(const struct download *download)
     return &download->local;
 }
 
+int64_t download_time_s(const char *spool, const char *source)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+
+    if (spool == NULL) {
+        return 0;
+    }
+    snprintf(path, sizeof(path), "%.2200s/%.100s/loaded", spool, source);
+    return stat(path, &st) == 0 ? st.st_mtime : 0;
+}
+
 void download_free(struct download *download, bool is_loaded)
 {
     if (download == NULL) {

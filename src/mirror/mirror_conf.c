@@ -56,6 +56,8 @@ const struct conf_key mirror_conf_keys[] = {
 const struct conf_key mirror_source_conf_keys[] = {
     {"nrtm.import.*.source", conf_text, AT(source), NULL, "the upstream's name of the source"},
     {"nrtm.import.*.host", conf_text, AT(host), NULL, "the upstream's NRTM server"},
+    {"nrtm.import.*.aliases", conf_text, AT(aliases), "",
+     "other hosts that count the same serials: a change among them keeps the position"},
     {"nrtm.import.*.port", conf_port, AT(port), NULL, "its port"},
     {"nrtm.import.*.version", parse_version, AT(version), "3", "NRTM version, 1 to 3"},
     {"nrtm.import.*.mode", parse_mode, AT(mode), "auto",
@@ -200,7 +202,7 @@ static void read_source(struct conf *file, const char *name, struct mirror_sourc
     struct why why;
     enum err rc;
 
-    *out = (struct mirror_source_conf){.name = name, .notice_off = ""};
+    *out = (struct mirror_source_conf){.name = name, .aliases = "", .notice_off = ""};
     out->charset = CHARSET_ASCII; /* Stands for: not configured. */
     out->reload = RELOAD_UNTOLD;
     rc = conf_apply(file, mirror_source_conf_keys, name, out, &why);

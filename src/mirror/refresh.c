@@ -230,6 +230,8 @@ static void settle_refresh(struct member *member, enum refresh_kind kind, enum e
     pthread_mutex_lock(&mirror->mutex);
     schedule_done(&member->schedule, kind, rc != ERR_OK, clock_mono_ms(mirror->clock));
     after = member->schedule;
+    snprintf(member->refresh_error, sizeof(member->refresh_error), "%.290s",
+             rc == ERR_OK || rc == ERR_STOPPED ? "" : why->text);
     pthread_mutex_unlock(&mirror->mutex);
     if (rc == ERR_STOPPED) {
         log_info(LOG_LOADER, "%s: the %s was stopped", name, kind_text(kind));
@@ -339,8 +341,7 @@ static struct schedule_view view_of(struct member *member)
         view.has_stream = member_is_followed(conf);
         view.has_serial = request.serial_file != NULL;
         view.may_heal = conf.source->reload == RELOAD_AUTO;
-        view.is_lost = member->client != NULL &&
-                       (standing == STANDING_EXPIRED || standing == STANDING_RESET_SUSPECTED);
+        view.is_lost = member->client != NULL && nrtm_standing_is_lost(standing);
         view.is_streaming = member->client != NULL && standing == STANDING_STREAM;
         view.refresh_s = conf.source->refresh_s;
         view.audit_minute = conf.all->audit_minute;
@@ -381,7 +382,8 @@ void member_refresh_when_due(struct member *member)
         return;
     }
     member->kind = kind;
-    member->is_reset = member->status.standing == STANDING_RESET_SUSPECTED;
+    member->is_reset = member->status.standing == STANDING_RESET_SUSPECTED ||
+                       member->status.standing == STANDING_OTHER_SERVER;
     if (start_worker(member, run_refresh, &why) == ERR_OK) {
         say_begin(member, kind);
     }

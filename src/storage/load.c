@@ -556,6 +556,9 @@ static enum err fill_transaction(struct load *load, struct position to, uint64_t
         rc = position_write(source, sql, to, number, why);
     }
     if (rc == ERR_OK) {
+        rc = position_unbind(source, sql, why);
+    }
+    if (rc == ERR_OK) {
         rc = sql_exec(sql, why,
                       "UPDATE nrtm_state SET loading = 0, boot_time = %u, "
                       "boot_serial = IF(%d, %" PRId64 ", NULL) WHERE mirror = '%s'",

@@ -629,6 +629,9 @@ static enum err move_serial(struct load *load, struct position *to, struct why *
                       "'%s'",
                       serial, source_now(load->source), load->source->name);
     }
+    if (rc == ERR_OK) {
+        rc = position_unbind(load->source, sql, why);
+    }
     to->applied = to->hw = serial;
     to->known = true;
     return rc == ERR_NOT_FOUND ? ERR_OK : rc; /* Without any object there is no row to write. */

@@ -90,6 +90,7 @@ struct source_status {
     int64_t stale_since_ms; /**< Wall clock: the database has not been reached, the index is a
                                checkpoint of then; 0: it is in step. */
     uint64_t objects, quarantined;
+    uint64_t missing;       /**< Deletions of objects that were not here, in this run. */
     int64_t last_commit_ms; /**< Wall clock; 0 = never in this run. */
     char error[300];        /**< Last failure, "" when fine. */
 };
@@ -132,6 +133,15 @@ struct source_position {
     bool position_known, read_only;
 };
 void source_get_position(struct source *source, struct source_position *out);
+
+/** What the position is of, as nrtm_state had it at the last sync or commit. */
+struct source_bond {
+    char source[64], host[256]; /**< Whose serials these are; "": of whoever answers next, since a
+                                     dump was loaded or an operator set the position. */
+    int64_t boot_serial;        /**< Of the dump loaded last; -1: not known. */
+    int64_t hw_time_s;          /**< Unix time when hw moved last; 0: never. */
+};
+void source_get_bond(struct source *source, struct source_bond *out);
 
 /* --- the mirror's updates --- */
 struct batch; /* One MySQL transaction and one next version. */
@@ -231,3 +241,12 @@ enum err source_adopt(struct source *source, struct why *why) MUST_CHECK;
 /** State of the mirror for SQL readers: nrtm_state.state, last_error ... @param text  NULL clears.
  */
 void source_note_state(struct source *source, const char *state, const char *error);
+/** The server that the position is of from now on; of serials 0 is not known. */
+struct source_server {
+    char host[256];
+    int port, version;
+    bool filtered;
+    int64_t start_first, start_last, min, max;
+};
+/** For nrtm_state; written with the state, a batch, or a sync. */
+void source_note_server(struct source *source, const struct source_server *server);

@@ -73,6 +73,18 @@ void source_note_state(struct source *source, const char *state, const char *err
     snprintf(fake.noted_error, sizeof(fake.noted_error), "%s", error == NULL ? "" : error);
 }
 
+void source_note_server(struct source *source, const struct source_server *server)
+{
+    fake.noted_server = *server;
+    snprintf(fake.bond.host, sizeof(fake.bond.host), "%s", server->host);
+    snprintf(fake.bond.source, sizeof(fake.bond.source), "RIPE");
+}
+
+void source_get_bond(struct source *source, struct source_bond *out)
+{
+    *out = fake.bond;
+}
+
 /* --- one source, opened by a thread of the mirror's --- */
 
 size_t storage_source_count(const struct storage *storage)
