@@ -38,6 +38,7 @@ struct member {
     atomic_bool is_busy;
     enum refresh_kind kind; /**< What the worker does; set before it starts. */
     bool is_reset;          /**< Likewise: the upstream's serials began anew. */
+    int64_t far_serial;     /**< Likewise: an older dump does not help REFRESH_FAR. */
 };
 
 struct mirror {
@@ -50,6 +51,7 @@ struct mirror {
     size_t count;
     struct loop *loop; /**< NULL until started. */
     struct nrtm_probes probes;
+    struct asking *asking; /**< The loop's: those who wait in member_ask_newest(). */
     bool has_thread;
     struct loop_timer tick;
     struct loop_job reconfigure;
@@ -75,6 +77,14 @@ bool member_is_followed(struct current_conf conf);
 struct member *mirror_member(const struct mirror *mirror, const struct source *source);
 /** Any thread: have the client look at what may have changed. */
 void member_settle_from_outside(struct member *member);
+
+/**
+ * Ask the member's NRTM server for its newest serial, by a probe on the loop. Any thread but the
+ * loop's. @return The serial; MEMBER_ASK_LATER while its host is probed for another; otherwise as
+ * nrtm_probe.h says.
+ */
+int64_t member_ask_newest(struct member *member);
+#define MEMBER_ASK_LATER (-3)
 
 /* --- mirror_status.c --- */
 /** On the loop: say so once when a mirror falls behind, falls far behind, and has caught up. */

@@ -208,6 +208,66 @@ void member_settle_from_outside(struct member *member)
     }
 }
 
+/* --- asking an NRTM server, for a worker --- */
+
+struct asking {
+    struct errand errand;
+    struct asking *next; /* Of the mirror's. */
+    struct nrtm_probe *probe;
+    int64_t newest;
+};
+
+static void end_asking(struct asking *asking, int64_t newest)
+{
+    struct asking **link = &asking->errand.mirror->asking;
+
+    while (*link != asking) {
+        link = &(*link)->next;
+    }
+    *link = asking->next;
+    asking->newest = newest;
+    errand_done(&asking->errand);
+}
+
+static void on_newest(void *context, int64_t newest)
+{
+    end_asking(context, newest);
+}
+
+static void ask_on_loop(struct loop_job *job)
+{
+    struct asking *asking = (struct asking *)job;
+    struct mirror *mirror = asking->errand.mirror;
+    const struct member *member = asking->errand.member;
+    const struct nrtm_client_conf *conf = &member->client_conf;
+
+    asking->next = mirror->asking;
+    mirror->asking = asking;
+    if (member->client == NULL || atomic_load(&mirror->stopping)) {
+        end_asking(asking, NRTM_PROBE_NO_ANSWER);
+        return;
+    }
+    asking->probe = nrtm_probe_start(&mirror->probes, mirror->loop, conf->host, conf->port,
+                                     source_upstream(member->source), &conf->keepalive,
+                                     conf->connect_timeout_s, on_newest, asking);
+    if (asking->probe == NULL) {
+        end_asking(asking, MEMBER_ASK_LATER);
+    }
+}
+
+int64_t member_ask_newest(struct member *member)
+{
+    struct asking asking = {
+        .errand = {.mirror = member->mirror, .member = member},
+          .newest = NRTM_PROBE_NO_ANSWER
+    };
+
+    if (member->mirror->has_thread) {
+        run_errand(&asking.errand, ask_on_loop);
+    }
+    return asking.newest;
+}
+
 static void change_pauses(struct mirror *mirror, const struct source *source, int by)
 {
     struct member *member = mirror_member(mirror, source);
@@ -367,6 +427,10 @@ static void stop_on_loop(struct loop_job *job)
     struct mirror *mirror = errand->mirror;
 
     loop_timer_stop(&mirror->tick);
+    while (mirror->asking != NULL) {
+        nrtm_probe_cancel(mirror->asking->probe);
+        end_asking(mirror->asking, NRTM_PROBE_NO_ANSWER);
+    }
     for (size_t i = 0; i < mirror->count; i++) {
         nrtm_client_free(mirror->members[i].client);
         mirror->members[i].client = NULL;

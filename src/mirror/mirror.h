@@ -34,6 +34,7 @@ struct mirror_source_conf {
     const char *notice_off; /**< "i-have-permission": no banner lines. */
     struct conf_list dump;  /**< Files or URLs; loaded when the mirror is empty or lost. */
     const char *serial;     /**< The dump's serial file or its URL; "" when there is none. */
+    bool asks_serial;       /**< serial=nrtm: the server's newest when the download begins. */
     enum mirror_reload reload;
 };
 
@@ -47,6 +48,7 @@ struct mirror_conf {
     int lag_warn_s, lag_error_s; /**< mirror.lag.*: not up to date for so long. */
     int audit_minute;            /**< mirror.audit, minute of the local day; -1: off. */
     struct fetch_limits fetch;   /**< mirror.dump.* */
+    int backlog_reload;          /**< Serials behind; 0: off. */
     int64_t max_object;          /**< mirror.max.object.size, bytes; storage's too. */
     struct conf_list bootstrap;  /**< bootstrap.dumpfile: loaded when the main source is empty. */
 };

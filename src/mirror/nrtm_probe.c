@@ -1,13 +1,16 @@
 /*
  * NRTM probe: connect, one line, find our source in the answer, close. What the first question does
- * not bring is asked for in the second one's way, by a connection of its own.
+ * not bring is asked for in the next one's way, by a connection of its own. The last is a request
+ * that every server refuses, most of them by telling what they have.
  */
 #include "mirror/nrtm_probe.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum question { ASK_SOURCES, ASK_JOURNAL, QUESTIONS };
+#include "mirror/nrtm_reply.h"
+
+enum question { ASK_SOURCES, ASK_JOURNAL, ASK_TOO_MUCH, QUESTIONS };
 
 struct nrtm_probe {
     struct nrtm_probes *probes;
@@ -52,6 +55,18 @@ static void finish(struct nrtm_probe *probe, int64_t newest)
     on_done(context, newest);
 }
 
+/* The last serial that the protocol has room for; refusals are told apart by nrtm_reply. */
+static const struct nrtm_request too_much = {.version = 3, .first = INT32_MAX, .last = -1};
+
+static bool read_refusal(struct str line, int64_t *newest)
+{
+    struct nrtm_reply reply;
+
+    (void)nrtm_reply_meaning(line, true, &too_much, &reply);
+    *newest = reply.upstream_max;
+    return reply.upstream_max >= 0;
+}
+
 /* To -q sources: RIPE:3:X:1-70004000. To !jRIPE: RIPE:Y:1-70004000, or with the serial of the last
  * export behind it. */
 static bool read_line(enum question question, struct str line, struct str source, int64_t *newest)
@@ -78,7 +93,9 @@ static void on_line(struct conn *conn, struct str line)
     int64_t newest;
 
     probe->got_bytes = true;
-    if (read_line(probe->question, line, str_from(probe->source), &newest)) {
+    if (probe->question == ASK_TOO_MUCH
+            ? read_refusal(line, &newest)
+            : read_line(probe->question, line, str_from(probe->source), &newest)) {
         finish(probe, newest);
     }
 }
@@ -108,8 +125,11 @@ static void on_connected(void *context, struct conn *conn)
     conn_set_handler(conn, &probe_handler, probe);
     if (probe->question == ASK_SOURCES) {
         buf_add_str(conn_output(conn), STR("-q sources\n"));
-    } else {
+    } else if (probe->question == ASK_JOURNAL) {
         buf_printf(conn_output(conn), "!j%s\n", probe->source);
+    } else {
+        buf_printf(conn_output(conn), "-g %s:%d:%lld-LAST\n", probe->source, too_much.version,
+                   (long long)too_much.first);
     }
     conn_flush(conn);
 }

@@ -181,13 +181,11 @@ enum err position_settle(struct source *source, uint64_t batch, enum err rc, str
 /* The server that answered, and how far it is. */
 static void write_server(struct source *source)
 {
-    static const char statement[] =
-        "UPDATE nrtm_state SET source = ?, host = ?, port = ?, version = ?, filtered = ?, "
-        "last_start_first = ?, last_start_last = ?, source_min = ?, source_max = ? "
-        "WHERE mirror = ?";
+    static const char names[] = "UPDATE nrtm_state SET source = ?, host = ? WHERE mirror = ?";
     struct source_server server;
     struct sql_array array;
     struct why why;
+    enum err rc;
 
     pthread_mutex_lock(&source->status_mutex);
     server = source->server;
@@ -196,12 +194,19 @@ static void write_server(struct source *source)
     if (server.host[0] == '\0') {
         return;
     }
-    sql_array_init(&array, "ttnnnnnnnt");
+    sql_array_init(&array, "ttt");
     SQL_ARRAY_ADD(&array, {.text = str_from(source->upstream)}, {.text = str_from(server.host)},
-                  {.number = server.port}, {.number = server.version}, {.number = server.filtered},
-                  {.number = server.start_first}, {.number = server.start_last},
-                  {.number = server.min}, {.number = server.max}, {.text = str_from(source->name)});
-    if (source_sql_done(source, sql_run(source->sql, statement, &array, &why), &why) != ERR_OK) {
+                  {.text = str_from(source->name)});
+    rc = sql_run(source->sql, names, &array, &why);
+    if (rc == ERR_OK) {
+        rc = sql_exec(source->sql, &why,
+                      "UPDATE nrtm_state SET port = %d, version = %d, filtered = %d, "
+                      "last_start_first = %" PRId64 ", last_start_last = %" PRId64
+                      ", source_min = %" PRId64 ", source_max = %" PRId64 " WHERE mirror = '%s'",
+                      server.port, server.version, server.filtered, server.start_first,
+                      server.start_last, server.min, server.max, source->name);
+    }
+    if (source_sql_done(source, rc, &why) != ERR_OK) {
         pthread_mutex_lock(&source->status_mutex);
         if (source->server.host[0] == '\0') {
             source->server = server; /* Nothing newer came meanwhile. */

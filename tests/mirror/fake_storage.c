@@ -121,7 +121,8 @@ void source_get_contents(struct source *source, struct index_contents *out,
 void source_get_status(struct source *source, struct source_status *out)
 {
     pthread_mutex_lock(&mutex);
-    *out = (struct source_status){.state = is_open ? fake.state : SOURCE_CLOSED};
+    *out = (struct source_status){.state = is_open ? fake.state : SOURCE_CLOSED,
+                                  .objects = fake.objects};
     pthread_mutex_unlock(&mutex);
 }
 

@@ -20,6 +20,7 @@ struct fake_storage {
     size_t
         packet_limit; /**< Texts longer than this cannot be committed (ERR_SQL_PACKET); 0: none. */
     char noted_state[64], noted_error[300]; /**< Of source_note_state(). */
+    uint64_t objects;                       /**< Of source_get_status(). */
     struct source_bond bond;
     struct source_server noted_server; /**< Of source_note_server(). */
     enum source_state state;           /**< Of source_get_status(), once opened. */

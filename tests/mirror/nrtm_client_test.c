@@ -613,6 +613,10 @@ Test(nrtm_client, goes_on_when_a_server_knows_no_status_query)
     cr_expect_str_eq(fake_sent(probe), "!jRIPE\n");
     fake_receive(probe, "F Unknown command\n");
     fake_eof(probe);
+    probe = fake_accept();
+    cr_expect_str_eq(fake_sent(probe), "-g RIPE:3:2147483647-LAST\n");
+    fake_receive(probe, "%ERROR:403: unknown source\n");
+    fake_eof(probe);
     expect_state(NRTM_RECEIVING);
     cr_expect_str_eq(status().error, "");
 }
@@ -634,6 +638,16 @@ Test(nrtm_client, asks_irrd_in_its_own_way)
     cr_expect_eq(status().upstream_max, 15);
     fake_advance(185 * 1000);
     cr_expect_eq(logged("reason=heartbeat: the upstream has newer serials than it sends"), 1);
+}
+
+Test(nrtm_client, learns_the_newest_serial_from_a_refusal_when_nothing_else_tells_it)
+{
+    fake_receive(start(), HEAD OP(12));
+    fake_advance(605 * 1000);
+    fake_eof(fake_accept());
+    fake_eof(fake_accept());
+    fake_receive(fake_accept(), "%% ERROR: Serials 15 - 2147483647 do not exist\n\n\n");
+    cr_expect_eq(status().upstream_max, 15);
 }
 
 Test(nrtm_client, does_not_blame_a_server_whose_second_answer_cannot_be_had)
