@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "mirror/download.h"
+#include "mirror/quarantine.h"
 
 enum { OPEN_RETRY_MAX_S = 30 };
 
@@ -303,6 +304,20 @@ static void refresh(struct member *member, enum refresh_kind kind)
     settle_refresh(member, kind, rc, &why);
 }
 
+/* Whatever is still in quarantine, once more. */
+static void retry_quarantine(struct member *member)
+{
+    struct load_request request = mirror_load_request(member->mirror, member->source);
+    struct source_status status;
+
+    source_get_status(member->source, &status);
+    if (status.quarantined > 0 && status.state == SOURCE_READY && !status.read_only) {
+        mirror_pause(member->mirror, member->source);
+        mirror_retry_quarantine(member->source, &request);
+        mirror_resume(member->mirror, member->source);
+    }
+}
+
 static void *run_open(void *context)
 {
     struct member *member = context;
@@ -315,6 +330,8 @@ static void *run_open(void *context)
             refresh(member, REFRESH_FIRST);
         } else if (status.state == SOURCE_EMPTY) {
             say_empty(member);
+        } else {
+            retry_quarantine(member);
         }
         member_settle_from_outside(member);
     }
@@ -327,6 +344,7 @@ static void *run_refresh(void *context)
     struct member *member = context;
 
     refresh(member, member->kind);
+    retry_quarantine(member);
     member_settle_from_outside(member);
     atomic_store(&member->is_busy, false);
     return NULL;

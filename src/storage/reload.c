@@ -666,7 +666,7 @@ static enum err transaction(struct load *load, struct position *to, uint64_t num
     if (rc == ERR_OK) {
         rc = apply_changes(load, why);
     }
-    if (rc == ERR_OK) {
+    if (rc == ERR_OK && load->options.quarantined == 0) {
         rc = apply_removals(load, why);
     }
     if (rc == ERR_OK) {
@@ -715,7 +715,8 @@ enum err reload_finish(struct load *load, struct why *why)
     if (rc != ERR_OK) {
         return rc;
     }
-    if (!load->options.force && reload->compared * 100 < reload->before * LEAST_PERCENT) {
+    if (!load->options.force && load->options.quarantined == 0 &&
+        reload->compared * 100 < reload->before * LEAST_PERCENT) {
         return why_set(why, ERR_DENIED,
                        "%s: the dump has %" PRIu64 " objects, the source %" PRIu64
                        ": fewer than %d%% are refused unless forced",

@@ -195,7 +195,9 @@ struct load_options {
                    serial where the position is known (which stays as it is). */
     bool audit; /**< A serial below hw is fine: compare as of it; objects changed since are left
                    alone. Each repair is logged. */
-    uint64_t bytes; /**< Estimated text size for the disk check and percent; 0 = unknown. */
+    uint64_t bytes;      /**< Estimated text size for the disk check and percent; 0 = unknown. */
+    int64_t quarantined; /**< No dump: one object of this row of nrtm_quarantine, with the row's
+                            serial. Other objects stay, and the row goes. Audit, too. 0: none. */
 };
 struct load_report {
     uint64_t objects, duplicates, rejected, added, changed, removed, unchanged;
@@ -218,6 +220,19 @@ void load_keep_raw(struct load *load, struct str raw, const char *reason);
  * publication. */
 enum err load_finish(struct load *load, struct load_report *report, struct why *why) MUST_CHECK;
 void load_abort(struct load *load); /* NULL is fine. */
+
+/** A row of nrtm_quarantine. Zero-initialise; raw is the caller's to free. */
+struct quarantined {
+    int64_t id, serial; /**< Serial 0: of a dump. */
+    bool is_delete;
+    bool is_whole; /**< Raw holds all of the object. */
+    char reason[600];
+    struct buf raw;
+};
+/** The next row behind one. @param after  Its id; 0: the first. @return ERR_NOT_FOUND behind the
+ * last; ERR_BUSY; errors of SQL. */
+enum err source_next_quarantined(struct source *source, int64_t after, struct quarantined *out,
+                                 struct why *why) MUST_CHECK;
 
 /* --- checkpoints: the index in a file, for the next start (storage/checkpoint.h) --- */
 /** Start the thread that writes them: of each source soon after a load, a rebuild or whatever makes

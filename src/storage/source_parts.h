@@ -13,10 +13,12 @@
 #include "storage/sql.h"
 
 enum {
-    SERIAL_MAX = 2147483647,   /* serials.serial_id is an int. */
-    PKEY_CHARACTERS = 254,     /* Of the pkey column. */
-    QUARANTINE_NOTE_MAX = 600, /* Of its reason column. */
-    ASIDE_TOLD = 256           /* Objects in quarantine whose further operations are not logged. */
+    SERIAL_MAX = 2147483647,         /* serials.serial_id is an int. */
+    PKEY_CHARACTERS = 254,           /* Of the pkey column. */
+    QUARANTINE_NOTE_MAX = 600,       /* Of its reason column. */
+    QUARANTINE_TEXT_MAX = 64 << 10,  /* Of an object from a dump: cut. */
+    QUARANTINE_ROW_SPARE = 64 << 10, /* A raw object so near the packet's limit was cut, too. */
+    ASIDE_TOLD = 256 /* Objects in quarantine whose further operations are not logged. */
 };
 
 struct storage {

@@ -73,6 +73,12 @@ void source_note_state(struct source *source, const char *state, const char *err
     snprintf(fake.noted_error, sizeof(fake.noted_error), "%s", error == NULL ? "" : error);
 }
 
+enum err source_next_quarantined(struct source *source, int64_t after, struct quarantined *out,
+                                 struct why *why)
+{
+    return ERR_NOT_FOUND;
+}
+
 void source_note_server(struct source *source, const struct source_server *server)
 {
     fake.noted_server = *server;
