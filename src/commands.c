@@ -365,6 +365,10 @@ static int run_reload(struct daemon *daemon, size_t count, char **words, struct 
             load.files[load.file_count] = conf->dump.items[load.file_count];
         }
         if (load.serial < 0 && load.serial_file == NULL && conf->serial[0] != '\0') {
+            if (load.audit && conf->asks_serial) {
+                control_print(out, "an audit needs the dump's own serial: --serial, --serial-file");
+                return EXIT_USAGE;
+            }
             load.asks_serial = conf->asks_serial;
             load.serial_file = conf->asks_serial ? NULL : conf->serial;
         }

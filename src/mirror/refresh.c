@@ -400,7 +400,7 @@ static struct schedule_view view_of(struct member *member)
     view.is_ready = stored.state == SOURCE_READY;
     if (conf.source != NULL) {
         view.has_stream = member_is_followed(conf);
-        view.has_serial = request.serial_file != NULL || request.asks_serial;
+        view.has_serial = request.serial_file != NULL; /* A server's is newer than the dump. */
         view.is_far = view.has_stream && conf.all->backlog_reload > 0 &&
                       standing == STANDING_CATCHUP && backlog_of(member) > conf.all->backlog_reload;
         view.may_heal = conf.source->reload == RELOAD_AUTO;
