@@ -413,7 +413,7 @@ static enum err read_serial(struct download *d, int64_t *serial, struct why *why
 /* Before gigabytes come for nothing. */
 static enum err check_least_serial(const struct download *d, struct why *why)
 {
-    if (d->local.serial >= d->wanted->least_serial) {
+    if (d->wanted->least_serial <= 0 || d->local.serial >= d->wanted->least_serial) {
         return ERR_OK;
     }
     return why_set(why, ERR_DENIED, "%s: the dump is of serial %lld, wanted is %lld at least",

@@ -343,6 +343,7 @@ def test_what_was_kept_aside_is_tried_again_at_a_start(lab):
     lab.wait_for_serial(LAST)
     lab.stop()
     old = lab.database.value("SELECT HEX(object) FROM last WHERE pkey = '%s'" % KEY)
+    old = bytes.fromhex(old).decode().encode("latin-1").hex()  # As it was received.
     lab.database.sql(
         "INSERT INTO nrtm_quarantine (mirror, serial, operation, raw, reason, time) VALUES "
         "('RIPE-GRS', %d, 1, 'mntner: KEPT-MNT\nremarks: \xc3\xbc\nsource: RIPE\n', 'x', 1), "
