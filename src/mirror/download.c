@@ -322,8 +322,11 @@ static enum err check_sum(struct download *d, const struct part *part, struct wh
     snprintf(url, sizeof(url), "%.2300s.md5", part->url);
     snprintf(path, sizeof(path), "%.2400s.md5", part->path);
     rc = fetch_patiently(d, url, path, NULL, &got, why);
+    if (rc == ERR_IO) {
+        log_warn(LOG_LOADER, "%s: goes unused: %s", url, why->text);
+    }
     if (rc != ERR_OK) {
-        return rc == ERR_STOPPED || rc == ERR_IO ? rc : ERR_OK; /* There is none. */
+        return rc == ERR_STOPPED ? rc : ERR_OK; /* There is none, or nobody gets at it. */
     }
     rc = input_slurp(path, SUM_FILE_MAX, &text, why);
     unlink(path);

@@ -334,7 +334,7 @@ static enum err check_growth(const struct loading *l, struct why *why)
 {
     const uint64_t percent = (uint64_t)l->request->fetch.max_growth;
 
-    if (percent == 0 || l->request->force || l->before < FEW_OBJECTS ||
+    if (l->request->fetch.max_growth <= 0 || l->request->force || l->before < FEW_OBJECTS ||
         l->objects <= l->before + l->before * percent / 100) {
         return ERR_OK;
     }

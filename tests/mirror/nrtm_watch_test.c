@@ -321,6 +321,41 @@ Test(nrtm_client, moves_hw_over_filtered_serials_by_heartbeat)
     expect_state(NRTM_REQUESTED);
 }
 
+/* A quiet source of a shared counter: nothing of its own comes for 20 days, and the counter goes
+ * on. Without the closed ranges its position would be too old to be served. */
+Test(nrtm_client, does_not_grow_too_old_when_nothing_comes_for_weeks)
+{
+    const int64_t begin_ms = fake_now_ms, day_ms = 24 * HOUR;
+    struct conn *conn = start();
+    char bytes[100], sent[100];
+    int64_t newest = 12, first;
+
+    fake_receive(conn, HEAD);
+    while (fake_now_ms - begin_ms < 20 * day_ms) {
+        cr_assert_geq(fake_next_timer_ms(), 0);
+        fake_advance(fake_next_timer_ms());
+        newest = 12 + (fake_now_ms - begin_ms) / MINUTE;
+        if (fake_connects_pending() == 0) {
+            continue;
+        }
+        conn = fake_accept();
+        snprintf(sent, sizeof(sent), "%s", fake_sent(conn));
+        if (strncmp(sent, "-q", 2) == 0) {
+            snprintf(bytes, sizeof(bytes), "RIPE:3:X:1-%lld\n", (long long)newest);
+        } else {
+            cr_assert_eq(sscanf(sent, "-g RIPE:3:%lld-LAST", (long long *)&first), 1, "%s", sent);
+            snprintf(bytes, sizeof(bytes), "%%START Version: 3 RIPE %lld-%lld\n\n%s",
+                     (long long)first, (long long)newest,
+                     strstr(sent, "-k") != NULL ? "" : "%END RIPE\n\n");
+        }
+        fake_receive(conn, bytes);
+        cr_assert_gt(fake.hw, newest - 7 * 60, "hours behind, after %lld h",
+                     (long long)((fake_now_ms - begin_ms) / HOUR));
+    }
+    cr_expect_eq(status().failures, 0);
+    cr_expect_eq(fake.applied, 10, "nothing was applied");
+}
+
 Test(nrtm_client, knows_since_when_it_is_not_up_to_date)
 {
     int64_t cut_ms;
