@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import re
 import signal
 import socket
@@ -138,7 +139,8 @@ class Whoisd:
             "nrtm.import.%s.charset" % SOURCE: "latin1",
         }
         if os.geteuid() == 0:
-            settings["run.user"] = "mysql"  # It can reach the database's socket, and it exists.
+            # It exists, and can reach the database's socket.
+            settings["run.user"] = pwd.getpwuid(os.stat(database.socket).st_uid).pw_name
         with open(os.path.join(root, "properties"), "w", encoding="ascii") as file:
             file.writelines("%s=%s\n" % item for item in settings.items())
 

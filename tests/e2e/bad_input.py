@@ -2,6 +2,8 @@
 """Bad input: broken upstreams, garbage on the query port, a full disk. A clear log line, nothing lost,
 and the server goes on answering."""
 
+import contextlib
+import functools
 import os
 import re
 import socket
@@ -18,17 +20,12 @@ KEY = "AS-TEST-NEST-L1"
 LAST = SERIAL + 400  # Of the journal's ops that are played.
 PLAYED = 100  # Of these, before anything goes wrong.
 
-_texts = None
-
-
-def final_texts():
-    """What the database has to hold at LAST."""
-    global _texts
-    if _texts is None:
-        registry = Registry.read(DUMP)
-        registry.apply(JOURNAL, last=LAST)
-        _texts = registry.texts()
-    return _texts
+@functools.cache
+def final_texts(last):
+    """What the database has to hold at a serial."""
+    registry = Registry.read(DUMP)
+    registry.apply(JOURNAL, last=last)
+    return registry.texts()
 
 
 def start_mirror(lab, **more):
@@ -42,12 +39,12 @@ def start_mirror(lab, **more):
     return upstream
 
 
-def session_with(upstream, **plan):
+def session_with(upstream, last=LAST, **plan):
     """Have the next session go wrong: end the present one; the server comes back."""
     at = len(upstream.events)
     upstream.plan(**plan)
     upstream.cut()
-    upstream.publish(LAST)
+    upstream.publish(last)
     return at
 
 
@@ -57,15 +54,15 @@ def still_answers(lab):
         raise AssertionError("no answer: %r" % answer)
 
 
-def expect_final_state(lab, quarantined=0, missing=()):
+def expect_final_state(lab, quarantined=0, missing=(), last=LAST):
     """Everything has been applied, but for the serials that the upstream spoilt."""
-    lab.wait_for_serial(LAST)
+    lab.wait_for_serial(last)
     still_answers(lab)
     if not missing:
         rows = lab.database.sql("SELECT object_type, HEX(object) FROM last WHERE sequence_id > 0")
         got = sorted((int(number), bytes.fromhex(text)) for number, text in rows)
-        equal(got == final_texts(), True, "the final state: %d objects of %d"
-              % (len(got), len(final_texts())))
+        equal(got == final_texts(last), True, "the final state: %d objects of %d"
+              % (len(got), len(final_texts(last))))
     equal(lab.database.value("SELECT COUNT(*) FROM nrtm_quarantine"), str(quarantined),
           "rows in quarantine")
     lab.stop()
@@ -365,19 +362,17 @@ def run_out_of_disk(lab, disk):
     try:
         upstream = start_mirror(lab)
         filler = os.path.join(disk, "filler")
-        with open(filler, "wb") as file:
-            try:
+        with open(filler, "wb", buffering=0) as file:  # What is buffered would fail again at the end.
+            with contextlib.suppress(OSError):
                 while True:
                     file.write(b"x" * (1 << 16))
-                    file.flush()
-            except OSError:
-                pass
-        session_with(upstream)
+        # All of the journal: a few updates might still fit into what the tables have reserved.
+        session_with(upstream, last=harness.LAST)
         lab.wait_for_log(r"(WARN|ERROR).*(full|disk|space)", seconds=2 * harness.PATIENCE)
         still_answers(lab)
         os.remove(filler)
-        lab.wait_for_serial(LAST, seconds=2 * harness.PATIENCE)
-        expect_final_state(lab)
+        lab.wait_for_serial(harness.LAST, seconds=2 * harness.PATIENCE)
+        expect_final_state(lab, last=harness.LAST)
         lab.expect_answers_throughout()
     finally:
         lab.close()
