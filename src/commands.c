@@ -242,6 +242,7 @@ struct load_words {
     int64_t serial;
     const char *serial_file;
     bool force, audit;
+    bool asks_serial; /* Of the NRTM server. */
 };
 
 /* Take `FILE... [--serial N | --serial-file F] [--force] [--audit]` apart. */
@@ -295,6 +296,7 @@ static int load_files(struct daemon *daemon, struct source *source, const struct
     request.serial_file = words->serial_file;
     request.force = words->force;
     request.audit = words->audit;
+    request.asks_serial = words->asks_serial;
     request.on_progress = print_progress;
     request.context = out;
     rc = mirror_refresh_by_hand(daemon->mirror, source, &request, &counts, &why);
@@ -363,7 +365,12 @@ static int run_reload(struct daemon *daemon, size_t count, char **words, struct 
             load.files[load.file_count] = conf->dump.items[load.file_count];
         }
         if (load.serial < 0 && load.serial_file == NULL && conf->serial[0] != '\0') {
-            load.serial_file = conf->serial;
+            if (load.audit && conf->asks_serial) {
+                control_print(out, "an audit needs the dump's own serial: --serial, --serial-file");
+                return EXIT_USAGE;
+            }
+            load.asks_serial = conf->asks_serial;
+            load.serial_file = conf->asks_serial ? NULL : conf->serial;
         }
     }
     return load_files(daemon, source, &load, out);

@@ -88,7 +88,7 @@ static void print_lag(const struct mirror_status *mirror, char *text, size_t siz
 {
     char age[32];
 
-    if (!mirror->is_followed) {
+    if (!mirror->is_mirrored) {
         snprintf(text, size, "-");
         return;
     }
@@ -119,7 +119,7 @@ static void print_row(const struct row *row, struct control_out *out)
     control_print(out, "%-16s %-12s %10" PRIu64 " %11" PRId64 " %11" PRId64 " %14s %-5s  %-19s  %s",
                   source_name(row->source), state, row->contents.position.objects,
                   row->stored.serial, row->stored.hw, lag,
-                  row->mirror.is_followed ? mirror_freshness_text(row->mirror.freshness) : "-",
+                  row->mirror.is_mirrored ? mirror_freshness_text(row->mirror.freshness) : "-",
                   commit, row->mirror.text);
     if (row->stored.error[0] != '\0') {
         control_print(out, "  %s: %s", source_name(row->source), row->stored.error);
@@ -131,6 +131,9 @@ static void print_row(const struct row *row, struct control_out *out)
     }
     if (row->mirror.error[0] != '\0') {
         control_print(out, "  %s: %s", source_name(row->source), row->mirror.error);
+    }
+    if (row->mirror.dump_error[0] != '\0') {
+        control_print(out, "  %s: its dump: %s", source_name(row->source), row->mirror.dump_error);
     }
 }
 
@@ -180,10 +183,12 @@ static void print_details(const struct row *row, struct control_out *out)
         control_print(out,
                       "  stream: %" PRIu64 " sessions, %" PRIu64 " failed; %" PRIu64
                       " operations in %" PRIu64 " batches, %" PRIu64 " skipped, %" PRIu64
-                      " gaps, %" PRIu64 " foreign, %" PRIu64 " recoded, %" PRIu64 " quarantined",
+                      " gaps, %" PRIu64 " deletions of nothing, %" PRIu64 " foreign, %" PRIu64
+                      " recoded, %" PRIu64 " quarantined",
                       client->sessions, client->failures, client->counters.operations,
                       client->counters.batches, client->counters.repeated, client->counters.gaps,
-                      client->counters.foreign, client->counters.recoded, row->stored.quarantined);
+                      row->stored.missing, client->counters.foreign, client->counters.recoded,
+                      row->stored.quarantined);
     }
 }
 

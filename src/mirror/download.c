@@ -17,8 +17,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/md5.h"
 #include "mirror/dump.h"
 #include "mirror/fetch.h"
+#include "mirror/input.h"
 
 enum {
     PATH_BYTES = 2500,
@@ -27,6 +29,7 @@ enum {
     LOG_MS = 30000,
     LOOK_EVERY = 1024, /* Objects between looks at the cancel flag. */
     LEAST_PERCENT = 90,
+    SUM_FILE_MAX = 4096,
     APART_S = 12 * 60 * 60, /* A dump so much older than its serial file is another day's. */
 };
 
@@ -201,8 +204,8 @@ static bool pause_s(const struct download *d, int seconds)
     return !is_cancelled(d);
 }
 
-static enum err fetch(struct download *d, const char *url, const char *path, const char *unless,
-                      struct fetched *out, struct why *why)
+static enum err fetch_patiently(struct download *d, const char *url, const char *path,
+                                const char *unless, struct fetched *out, struct why *why)
 {
     const struct load_request *wanted = d->wanted;
     const struct fetch_request request = {
@@ -241,6 +244,106 @@ static enum err fetch(struct download *d, const char *url, const char *path, con
     }
 }
 
+/* What is not to be had by FTP may be there by HTTPS: many registries serve both. */
+static enum err fetch(struct download *d, const char *url, const char *path, const char *unless,
+                      struct fetched *out, struct why *why)
+{
+    enum err rc = fetch_patiently(d, url, path, unless, out, why);
+    char other[2400];
+    struct why cause;
+
+    if (strncmp(url, "ftp://", 6) != 0 ||
+        (rc != ERR_IO && rc != ERR_NOT_FOUND && rc != ERR_DENIED)) {
+        return rc;
+    }
+    snprintf(other, sizeof(other), "https%.2300s", url + 3);
+    log_info(LOG_LOADER, "%s: trying %s, since %s", d->name, other, why->text);
+    return fetch_patiently(d, other, path, unless, out, &cause) == ERR_OK ? ERR_OK
+           : is_cancelled(d) ? why_set(why, ERR_STOPPED, "%s: stopped", url)
+                             : rc;
+}
+
+/* --- checksums that are published beside a file --- */
+
+static enum err sum_file(const struct download *d, const char *path, char hex[33], struct why *why)
+{
+    FILE *file = fopen(path, "re");
+    char chunk[1 << 16];
+    struct md5 md5;
+    size_t got = 1;
+    bool failed = file == NULL;
+
+    md5_begin(&md5);
+    while (!failed && got > 0 && !is_cancelled(d)) {
+        got = fread(chunk, 1, sizeof(chunk), file);
+        failed = ferror(file) != 0;
+        md5_add(&md5, chunk, got);
+    }
+    if (failed) {
+        (void)why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    md5_end(&md5, hex);
+    return failed            ? ERR_IO
+           : is_cancelled(d) ? why_set(why, ERR_STOPPED, "%s: stopped", d->name)
+                             : ERR_OK;
+}
+
+/* The first word of 32 hexadecimal digits: "SUM  ripe.db.gz", "MD5 (ripe.db.gz) = SUM". */
+static bool find_sum(struct str text, char hex[33])
+{
+    size_t digits = 0;
+
+    for (size_t at = 0; at <= text.len; at++) {
+        bool is_digit = at < text.len && isxdigit((unsigned char)text.at[at]);
+
+        if (!is_digit && digits == 32) {
+            for (size_t i = 0; i < 32; i++) {
+                hex[i] = (char)tolower((unsigned char)text.at[at - 32 + i]);
+            }
+            hex[32] = '\0';
+            return true;
+        }
+        digits = is_digit ? digits + 1 : 0;
+    }
+    return false;
+}
+
+/* Of a file with a checksum beside it; one without is as good as its gzip trailer. */
+static enum err check_sum(struct download *d, const struct part *part, struct why *why)
+{
+    char url[2400], path[PATH_BYTES], said[33], found[33];
+    struct buf text = {0};
+    struct fetched got;
+    enum err rc;
+
+    snprintf(url, sizeof(url), "%.2300s.md5", part->url);
+    snprintf(path, sizeof(path), "%.2400s.md5", part->path);
+    rc = fetch_patiently(d, url, path, NULL, &got, why);
+    if (rc == ERR_IO) {
+        log_warn(LOG_LOADER, "%s: goes unused: %s", url, why->text);
+    }
+    if (rc != ERR_OK) {
+        return rc == ERR_STOPPED ? rc : ERR_OK; /* There is none, or nobody gets at it. */
+    }
+    rc = input_slurp(path, SUM_FILE_MAX, &text, why);
+    unlink(path);
+    if (rc == ERR_OK && find_sum(buf_str(&text), said)) {
+        rc = sum_file(d, part->path, found, why);
+        if (rc == ERR_OK && strcmp(said, found) != 0) {
+            rc = why_set(why, ERR_CORRUPT, "%s: its MD5 is %s, and %s by the file beside it",
+                         part->url, found, said);
+        }
+    } else if (rc == ERR_OK || rc == ERR_LIMIT) { /* A page that says there is none, perhaps. */
+        log_warn(LOG_LOADER, "%s: holds no MD5 checksum", url);
+        rc = ERR_OK;
+    }
+    buf_free(&text);
+    return rc;
+}
+
 static enum err fetch_part(struct download *d, struct part *part, const char *unless,
                            struct why *why)
 {
@@ -257,6 +360,7 @@ static enum err fetch_part(struct download *d, struct part *part, const char *un
         snprintf(part->tag, sizeof(part->tag), "%s", got.tag);
         log_info(LOG_LOADER, "%s: downloaded %s bytes=%" PRIu64 " resumed=%" PRIu64 " ms=%lld",
                  d->name, part->url, got.bytes, got.resumed_from, (long long)(now_ms() - began_ms));
+        return check_sum(d, part, why);
     }
     return ERR_OK;
 }
@@ -307,6 +411,16 @@ static enum err read_serial(struct download *d, int64_t *serial, struct why *why
     }
     unlink(path);
     return rc;
+}
+
+/* Before gigabytes come for nothing. */
+static enum err check_least_serial(const struct download *d, struct why *why)
+{
+    if (d->wanted->least_serial <= 0 || d->local.serial >= d->wanted->least_serial) {
+        return ERR_OK;
+    }
+    return why_set(why, ERR_DENIED, "%s: the dump is of serial %lld, wanted is %lld at least",
+                   d->name, (long long)d->local.serial, (long long)d->wanted->least_serial);
 }
 
 static enum err compare_serials(const struct download *d, struct why *why)
@@ -444,7 +558,11 @@ static enum err get_all(struct download *d, struct source *source, struct why *w
     }
     read_last_tags(d);
     if ((rc = read_serial(d, &d->local.serial, why)) != ERR_OK ||
-        (rc = get_parts(d, why)) != ERR_OK || d->is_unchanged) {
+        (rc = check_least_serial(d, why)) != ERR_OK || (rc = get_parts(d, why)) != ERR_OK ||
+        d->is_unchanged) {
+        if (rc == ERR_CORRUPT) {
+            forget_files(d);
+        }
         return rc;
     }
     if ((rc = compare_serials(d, why)) == ERR_OK) {
@@ -473,7 +591,7 @@ static bool prepare(struct download *d)
         }
         d->paths[i] = part->path;
     }
-    return any_remote || d->wanted->if_changed;
+    return any_remote || d->wanted->if_changed || d->wanted->least_serial > 0;
 }
 
 enum err download_run(struct source *source, const struct load_request *wanted,
@@ -513,6 +631,18 @@ bool download_is_unchanged(const struct download *download)
 const struct load_request *download_local(const struct download *download)
 {
     return &download->local;
+}
+
+int64_t download_time_s(const char *spool, const char *source)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+
+    if (spool == NULL) {
+        return 0;
+    }
+    snprintf(path, sizeof(path), "%.2200s/%.100s/loaded", spool, source);
+    return stat(path, &st) == 0 ? st.st_mtime : 0;
 }
 
 void download_free(struct download *download, bool is_loaded)

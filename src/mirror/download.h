@@ -32,5 +32,8 @@ enum err download_run(struct source *source, const struct load_request *wanted,
 bool download_is_unchanged(const struct download *download);
 /** The request again, now of local files and with its serial read. Lives as long as download. */
 const struct load_request *download_local(const struct download *download);
+/** When a source's dump was loaded, or found unchanged, by this or an earlier process: Unix time, 0
+ * for never. @param spool  The folder of all sources; may be NULL. */
+int64_t download_time_s(const char *spool, const char *source);
 /** @param is_loaded  Remember that these files were loaded. NULL is fine. */
 void download_free(struct download *download, bool is_loaded);

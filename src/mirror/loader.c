@@ -22,6 +22,7 @@ enum {
     LOOK_EVERY = 1024, /* Objects between looks at the clock and the cancel flag. */
     SERIAL_FILE_MAX = 4096,
     HEAD_BYTES = 4096,
+    FEW_OBJECTS = 1000, /* So few may become many times more. */
 };
 
 struct loading {
@@ -31,6 +32,7 @@ struct loading {
     struct dump *dump;
     struct load *load;
     struct intake intake;
+    uint64_t before;          /* Objects that the source had. */
     const char *checked_file; /* The file whose first object was looked at. */
     uint64_t objects;         /* Handed to storage. */
     uint64_t objects_before;  /* At the last line of progress. */
@@ -327,6 +329,22 @@ static enum err finish_load(struct loading *l, struct load_report *report, struc
     return rc;
 }
 
+/* Twice as many objects as yesterday are a mistake, such as another registry's dump. */
+static enum err check_growth(const struct loading *l, struct why *why)
+{
+    const uint64_t percent = (uint64_t)l->request->fetch.max_growth;
+
+    if (l->request->fetch.max_growth <= 0 || l->request->force || l->before < FEW_OBJECTS ||
+        l->objects <= l->before + l->before * percent / 100) {
+        return ERR_OK;
+    }
+    return why_set(why, ERR_DENIED,
+                   "%s: the dump has %llu objects, the source %llu: more than %d%% of growth "
+                   "(mirror.dump.max.growth) are refused unless forced",
+                   l->name, (unsigned long long)l->objects, (unsigned long long)l->before,
+                   l->request->fetch.max_growth);
+}
+
 static enum err load_objects(struct loading *l, int64_t serial, struct str first,
                              struct load_report *report, struct why *why)
 {
@@ -344,6 +362,9 @@ static enum err load_objects(struct loading *l, int64_t serial, struct str first
     if (rc == ERR_OK && l->objects == 0) {
         rc = why_set(why, ERR_SYNTAX, "%s: no object of source %s among %llu objects of the dump",
                      l->name, l->intake.upstream, (unsigned long long)l->intake.foreign);
+    }
+    if (rc == ERR_OK) {
+        rc = check_growth(l, why);
     }
     if (rc != ERR_OK) {
         load_abort(l->load);
@@ -370,10 +391,13 @@ enum err mirror_load(struct source *source, const struct load_request *request,
         .started_ms = now,
         .progress_ms = now,
     };
+    struct source_status status;
     int64_t serial;
     struct str first;
     enum err rc;
 
+    source_get_status(source, &status);
+    l.before = status.objects;
     /* The main source may hold a twin (NONAUTH) besides; a mirror is of one source. */
     if (source_kind(source) == SOURCE_MIRROR) {
         l.intake.upstream = source_upstream(source);

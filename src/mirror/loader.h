@@ -18,6 +18,8 @@ struct fetch_limits {
     int total_s;       /**< For a file; 0: no bound. */
     int64_t max_bytes; /**< Of a file; 0: no bound. */
     int max_age_s;     /**< Of a dump; 0: no bound. */
+    int max_growth;    /**< Percent by which a dump may have more objects than the source; 0: no
+                            bound. */
 };
 
 struct load_request {
@@ -27,6 +29,8 @@ struct load_request {
     int64_t serial;          /**< The dump's serial; -1: none, or in serial_file. */
     const char *serial_file; /**< Such as RIPE.CURRENTSERIAL; NULL: none. Read before the dump, and
                                 again behind it. */
+    bool asks_serial;        /**< The serial is asked of the NRTM server first, by who downloads. */
+    int64_t least_serial;    /**< A dump of a lower one is not worth loading. */
     enum charset charset;
     size_t max_object;           /**< mirror.max.object.size */
     bool is_reset, force, audit; /**< See load_options. */

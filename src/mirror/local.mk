@@ -9,10 +9,12 @@ libmirror_a_SOURCES = \
     src/mirror/intake.c src/mirror/intake.h \
     src/mirror/loader.c src/mirror/loader.h \
     src/mirror/mirror.c src/mirror/mirror.h src/mirror/member.h src/mirror/mirror_conf.c \
-    src/mirror/refresh.c \
+    src/mirror/mirror_status.c \
+    src/mirror/quarantine.c src/mirror/quarantine.h src/mirror/refresh.c \
     src/mirror/registries.c src/mirror/registries.h \
     src/mirror/schedule.c src/mirror/schedule.h \
-    src/mirror/nrtm_client.c src/mirror/nrtm_client.h \
+    src/mirror/nrtm_client.c src/mirror/nrtm_client.h src/mirror/nrtm_client_parts.h \
+    src/mirror/nrtm_end.c \
     src/mirror/nrtm_probe.c src/mirror/nrtm_probe.h \
     src/mirror/nrtm_reply.c src/mirror/nrtm_reply.h \
     src/mirror/nrtm_retry.c src/mirror/nrtm_retry.h \

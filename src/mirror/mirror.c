@@ -15,13 +15,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "mirror/download.h"
 #include "mirror/notice.h"
-#include "mirror/status_file.h"
 
-enum {
-    WATCH_MS = 10000,          /* Compare every source with its database. */
-    DEGRADED_AFTER_MS = 60000, /* A short back-off is everyday life. */
-};
+enum { WATCH_MS = 10000 /* Compare every source with its database. */ };
 
 const char *mirror_notice(const struct mirror *mirror, const struct source *source)
 {
@@ -82,6 +79,7 @@ static struct nrtm_client_conf client_conf_of(const struct mirror_conf *conf,
 {
     return (struct nrtm_client_conf){
         .host = source->host,
+        .aliases = source->aliases,
         .port = source->port,
         .version = source->version,
         .mode = source->mode,
@@ -210,6 +208,66 @@ void member_settle_from_outside(struct member *member)
     }
 }
 
+/* --- asking an NRTM server, for a worker --- */
+
+struct asking {
+    struct errand errand;
+    struct asking *next; /* Of the mirror's. */
+    struct nrtm_probe *probe;
+    int64_t newest;
+};
+
+static void end_asking(struct asking *asking, int64_t newest)
+{
+    struct asking **link = &asking->errand.mirror->asking;
+
+    while (*link != asking) {
+        link = &(*link)->next;
+    }
+    *link = asking->next;
+    asking->newest = newest;
+    errand_done(&asking->errand);
+}
+
+static void on_newest(void *context, int64_t newest)
+{
+    end_asking(context, newest);
+}
+
+static void ask_on_loop(struct loop_job *job)
+{
+    struct asking *asking = (struct asking *)job;
+    struct mirror *mirror = asking->errand.mirror;
+    const struct member *member = asking->errand.member;
+    const struct nrtm_client_conf *conf = &member->client_conf;
+
+    asking->next = mirror->asking;
+    mirror->asking = asking;
+    if (member->client == NULL || atomic_load(&mirror->stopping)) {
+        end_asking(asking, NRTM_PROBE_NO_ANSWER);
+        return;
+    }
+    asking->probe = nrtm_probe_start(&mirror->probes, mirror->loop, conf->host, conf->port,
+                                     source_upstream(member->source), &conf->keepalive,
+                                     conf->connect_timeout_s, on_newest, asking);
+    if (asking->probe == NULL) {
+        end_asking(asking, MEMBER_ASK_LATER);
+    }
+}
+
+int64_t member_ask_newest(struct member *member)
+{
+    struct asking asking = {
+        .errand = {.mirror = member->mirror, .member = member},
+          .newest = NRTM_PROBE_NO_ANSWER
+    };
+
+    if (member->mirror->has_thread) {
+        run_errand(&asking.errand, ask_on_loop);
+    }
+    return asking.newest;
+}
+
 static void change_pauses(struct mirror *mirror, const struct source *source, int by)
 {
     struct member *member = mirror_member(mirror, source);
@@ -232,94 +290,6 @@ void mirror_resume(struct mirror *mirror, const struct source *source)
 
 /* --- the loop's ticks --- */
 
-/* A mirror without NRTM is as fresh as its dump: two that are missed are late, four are stale. */
-static enum mirror_freshness dump_freshness_of(const struct mirror_conf *conf,
-                                               const struct mirror_source_conf *source,
-                                               int64_t late_ms)
-{
-    int64_t late_s = late_ms / 1000 - 2 * (int64_t)source->refresh_s;
-
-    return late_s >= 2 * (int64_t)source->refresh_s + conf->lag_error_s ? STALE
-           : late_s >= conf->lag_warn_s                                 ? LATE
-                                                                        : FRESH;
-}
-
-static enum mirror_freshness freshness_of(const struct mirror_conf *conf,
-                                          const struct nrtm_client_status *status, int64_t late_ms)
-{
-    enum nrtm_standing standing = status->standing;
-
-    if (late_ms >= conf->lag_error_s * INT64_C(1000) || standing == STANDING_EXPIRED ||
-        standing == STANDING_RESET_SUSPECTED) {
-        return STALE;
-    }
-    return late_ms >= conf->lag_warn_s * INT64_C(1000) ? LATE : FRESH;
-}
-
-static enum mirror_freshness member_freshness(const struct member *member, int64_t late_ms)
-{
-    const struct current_conf conf = member_conf(member);
-
-    if (member->client != NULL) {
-        return freshness_of(conf.all, &member->status, late_ms);
-    }
-    return member_is_mirrored(conf) && !member_is_followed(conf)
-               ? dump_freshness_of(conf.all, conf.source, late_ms)
-               : FRESH;
-}
-
-static int64_t taken_wall_ms(struct member *member)
-{
-    int64_t taken_ms;
-
-    pthread_mutex_lock(&member->mirror->mutex);
-    taken_ms = member->taken_wall_ms;
-    pthread_mutex_unlock(&member->mirror->mutex);
-    return taken_ms;
-}
-
-/* Say so once when a mirror falls behind, falls far behind, and has caught up. */
-static void judge_freshness(struct member *member)
-{
-    const struct mirror *mirror = member->mirror;
-    int64_t since_ms = member->client != NULL ? member->status.fresh_ms : taken_wall_ms(member);
-    int64_t late_ms = clock_wall_ms(mirror->clock) - since_ms;
-    enum mirror_freshness freshness = member_freshness(member, late_ms);
-
-    if (freshness == member->freshness) {
-        return;
-    }
-    if (freshness == FRESH && member->client == NULL) {
-        log_info(LOG_IMPORTER, "%s is not behind any more", source_name(member->source));
-    } else if (freshness == FRESH) {
-        log_info(LOG_IMPORTER, "%s is up to date again", source_name(member->source));
-    } else {
-        log_write(freshness == STALE ? LOG_ERROR : LOG_WARN, LOG_IMPORTER,
-                  "%s is %s: not up to date for %lld min, state=%s", source_name(member->source),
-                  mirror_freshness_text(freshness), (long long)(late_ms / 60000),
-                  member->client != NULL ? nrtm_standing_text(member->status.standing) : "dump");
-    }
-    member->freshness = freshness;
-    if (mirror->on_stale != NULL) {
-        mirror->on_stale(mirror->stale_context, member->source, freshness == STALE ? since_ms : 0);
-    }
-}
-
-static void write_status_file(const struct member *member)
-{
-    struct mirror *mirror = member->mirror;
-    struct mirror_status status;
-    struct why why;
-    bool failed;
-
-    mirror_get_status(mirror, member->source, &status);
-    failed = status_file_write(mirror->status_dir, member->source, &status, &why) != ERR_OK;
-    if (failed && !mirror->status_file_failed) { /* Once: the next attempt is 10 s away. */
-        log_warn(LOG_IMPORTER, "%s", why.text);
-    }
-    mirror->status_file_failed = failed;
-}
-
 static void on_tick(void *context)
 {
     struct mirror *mirror = context;
@@ -333,11 +303,11 @@ static void on_tick(void *context)
             watch_member(member);
         }
         settle_member(member);
-        judge_freshness(member);
+        member_judge_freshness(member);
         member_refresh_when_due(member);
         source_housekeep(member->source);
-        if (watches && mirror->status_dir != NULL && member->client != NULL) {
-            write_status_file(member);
+        if (watches && mirror->status_dir != NULL) {
+            member_write_status(member);
         }
     }
     if (watches) {
@@ -370,6 +340,7 @@ enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, con
     mirror->conf = conf;
     mirror->storage = storage;
     mirror->clock = clock;
+    mirror->begun_wall_ms = clock_wall_ms(clock);
     mirror->status_dir = status_dir != NULL ? str_dup(str_from(status_dir)) : NULL;
     mirror->spool_dir = spool_dir != NULL ? str_dup(str_from(spool_dir)) : NULL;
     mirror->count = storage_source_count(storage);
@@ -387,7 +358,7 @@ enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, con
         member->source = storage_source(storage, i);
         member->conf = find_conf(conf, member->source);
         member->notice = notice_new(member->source, member->conf);
-        member->taken_wall_ms = clock_wall_ms(clock);
+        member->taken_wall_ms = download_time_s(spool_dir, source_name(member->source)) * 1000;
         member->schedule.seed = seed_of(source_name(member->source));
     }
     *out = mirror;
@@ -456,6 +427,10 @@ static void stop_on_loop(struct loop_job *job)
     struct mirror *mirror = errand->mirror;
 
     loop_timer_stop(&mirror->tick);
+    while (mirror->asking != NULL) {
+        nrtm_probe_cancel(mirror->asking->probe);
+        end_asking(mirror->asking, NRTM_PROBE_NO_ANSWER);
+    }
     for (size_t i = 0; i < mirror->count; i++) {
         nrtm_client_free(mirror->members[i].client);
         mirror->members[i].client = NULL;
@@ -492,13 +467,22 @@ void mirror_stop(struct mirror *mirror)
     loop_join(mirror->loop);
 }
 
+void mirror_on_stale(struct mirror *mirror,
+                     void (*hook)(void *context, const struct source *source, int64_t since_ms),
+                     void *context)
+{
+    mirror->on_stale = hook;
+    mirror->stale_context = context;
+}
+
 /* --- a new configuration --- */
 
 static bool same_client(const struct nrtm_client_conf *a, const struct nrtm_client_conf *b)
 {
-    return strcmp(a->host, b->host) == 0 && a->port == b->port && a->version == b->version &&
-           a->mode == b->mode && a->poll_s == b->poll_s && a->charset == b->charset &&
-           a->max_object == b->max_object && a->connect_timeout_s == b->connect_timeout_s &&
+    return strcmp(a->host, b->host) == 0 && strcmp(a->aliases, b->aliases) == 0 &&
+           a->port == b->port && a->version == b->version && a->mode == b->mode &&
+           a->poll_s == b->poll_s && a->charset == b->charset && a->max_object == b->max_object &&
+           a->connect_timeout_s == b->connect_timeout_s &&
            a->start_timeout_s == b->start_timeout_s && a->idle_probe_s == b->idle_probe_s &&
            a->heartbeat_s == b->heartbeat_s && a->reset_grace_s == b->reset_grace_s &&
            a->keepalive.idle_s == b->keepalive.idle_s &&
@@ -563,110 +547,4 @@ void mirror_reconfigure(struct mirror *mirror, const struct mirror_conf *conf)
         mirror->reconfigure.run = reconfigure_on_loop;
         loop_post(mirror->loop, &mirror->reconfigure);
     }
-}
-
-/* --- status --- */
-
-void mirror_on_stale(struct mirror *mirror,
-                     void (*hook)(void *context, const struct source *source, int64_t since_ms),
-                     void *context)
-{
-    mirror->on_stale = hook;
-    mirror->stale_context = context;
-}
-
-/* What is being downloaded or loaded besides. */
-static void add_activity(const struct member *member, struct mirror_status *out)
-{
-    size_t used = strlen(out->text);
-
-    if (member->activity[0] != '\0') {
-        snprintf(out->text + used, sizeof(out->text) - used, "; %s", member->activity);
-    }
-}
-
-static void describe(const struct member *member, const struct source_status *stored,
-                     struct mirror_status *out)
-{
-    static const char *const phrases[STANDING_COUNT] = {
-        [STANDING_DISABLED] = "stopped, not following",
-        [STANDING_BOOTSTRAP] = "not started with",
-        [STANDING_CATCHUP] = "catching up with",
-        [STANDING_STREAM] = "following",
-        [STANDING_BACKOFF] = "trying again",
-        [STANDING_DATABASE] = "waiting for the database, then",
-        [STANDING_DENIED] = "refused by",
-        [STANDING_EXPIRED] = "too far behind, needs a reload from",
-        [STANDING_RESET_SUSPECTED] = "upstream was reset? needs a reload from",
-    };
-    const struct nrtm_client_status *s = &member->status;
-    const char *phrase = phrases[s->standing];
-
-    if (stored->state == SOURCE_EMPTY) {
-        phrase = "empty, load a dump of";
-    } else if (stored->state == SOURCE_LOADING) {
-        phrase = "being loaded, then";
-    } else if (stored->state != SOURCE_READY) {
-        phrase = "not open yet, then";
-    } else if (member->pauses > 0) {
-        phrase = "paused for a command, then";
-    }
-    snprintf(out->text, sizeof(out->text), "%s %.100s", phrase, member->peer);
-    add_activity(member, out);
-    snprintf(out->error, sizeof(out->error), "%s", s->error);
-}
-
-static void describe_lag(const struct mirror_conf *conf, const struct nrtm_client_status *status,
-                         int64_t now, struct mirror_status *out)
-{
-    int64_t late_ms = now - status->fresh_ms, left = status->upstream_max - status->position;
-
-    out->freshness = freshness_of(conf, status, late_ms);
-    out->lag_s = late_ms > 0 ? late_ms / 1000 : 0;
-    out->lag_serials = status->upstream_max < 0 ? -1 : left > 0 ? left : 0;
-}
-
-const char *mirror_freshness_text(enum mirror_freshness freshness)
-{
-    static const char *const texts[] = {[FRESH] = "fresh", [LATE] = "late", [STALE] = "stale"};
-
-    return texts[freshness];
-}
-
-void mirror_get_status(struct mirror *mirror, const struct source *source,
-                       struct mirror_status *out)
-{
-    struct member *member = mirror_member(mirror, source);
-    struct source_status stored;
-    int64_t now = clock_wall_ms(mirror->clock), since;
-
-    *out = (struct mirror_status){0};
-    source_get_status(member->source, &stored);
-    pthread_mutex_lock(&mirror->mutex);
-    if (member->has_client) {
-        describe(member, &stored, out);
-        describe_lag(mirror->conf, &member->status, now, out);
-        out->is_followed = true;
-        out->client = member->status;
-        snprintf(out->peer, sizeof(out->peer), "%s", member->peer);
-        since = now - member->status.standing_since_ms;
-        out->is_degraded =
-            out->freshness != FRESH ||
-            (member->pauses == 0 && member->status.standing != STANDING_STREAM &&
-             member->status.standing != STANDING_CATCHUP && since > DEGRADED_AFTER_MS);
-    } else if (member->conf != NULL && !member->conf->is_enabled) {
-        snprintf(out->text, sizeof(out->text), "disabled by a mistake in its configuration");
-        out->is_degraded = true;
-    } else if (member->conf != NULL && mirror->conf->is_enabled &&
-               member->conf->mode == NRTM_MODE_DUMP) {
-        since = (now - member->taken_wall_ms) / 60000;
-        snprintf(out->text, sizeof(out->text), "%s its dump every %d s, last %lld min ago",
-                 stored.state == SOURCE_EMPTY ? "empty, waits for" : "reloaded from",
-                 member->conf->refresh_s, (long long)since);
-        add_activity(member, out);
-        out->is_degraded = stored.state == SOURCE_EMPTY || member->schedule.retry_ms != 0;
-    } else {
-        snprintf(out->text, sizeof(out->text), "no mirror");
-    }
-    pthread_mutex_unlock(&mirror->mutex);
 }

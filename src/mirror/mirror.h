@@ -24,6 +24,7 @@ struct mirror_source_conf {
     const char *source; /**< Upstream's name: "RIPE"; NULL when the row is missing. */
     bool is_enabled;  /**< False after a mistake in its rows: logged as ERROR, the others go on. */
     const char *host; /**< NULL in mode dump. */
+    const char *aliases; /**< Other hosts with the same serials, commas between them. */
     int port;
     int version;
     enum nrtm_mode mode;
@@ -33,6 +34,7 @@ struct mirror_source_conf {
     const char *notice_off; /**< "i-have-permission": no banner lines. */
     struct conf_list dump;  /**< Files or URLs; loaded when the mirror is empty or lost. */
     const char *serial;     /**< The dump's serial file or its URL; "" when there is none. */
+    bool asks_serial;       /**< serial=nrtm: the server's newest when the download begins. */
     enum mirror_reload reload;
 };
 
@@ -46,6 +48,7 @@ struct mirror_conf {
     int lag_warn_s, lag_error_s; /**< mirror.lag.*: not up to date for so long. */
     int audit_minute;            /**< mirror.audit, minute of the local day; -1: off. */
     struct fetch_limits fetch;   /**< mirror.dump.* */
+    int backlog_reload;          /**< Serials behind; 0: off. */
     int64_t max_object;          /**< mirror.max.object.size, bytes; storage's too. */
     struct conf_list bootstrap;  /**< bootstrap.dumpfile: loaded when the main source is empty. */
 };
@@ -107,11 +110,15 @@ struct mirror_status {
     char error[300];  /**< "" when fine. */
     bool is_degraded; /**< Not following although it should, or not up to date. */
 
-    bool is_followed; /**< False: what follows says nothing. */
-    char peer[128];   /**< "whois.ripe.net:4444" */
+    bool is_mirrored; /**< False: what follows says nothing. */
     enum mirror_freshness freshness;
-    int64_t lag_serials; /**< Behind the upstream's newest that we know of; -1: it is unknown. */
-    int64_t lag_s;       /**< Since it was last up to date. */
+    int64_t lag_serials;  /**< Behind the upstream's newest that we know of; -1: it is unknown. */
+    int64_t lag_s;        /**< Since it was last up to date. */
+    int64_t dump_ms;      /**< Wall clock: its dump was loaded, or found unchanged; 0: never. */
+    char dump_error[300]; /**< Why it could not be, the last time; "": it could. */
+
+    bool is_followed; /**< By NRTM; false: what follows says nothing. */
+    char peer[128];   /**< "whois.ripe.net:4444" */
     struct nrtm_client_status client;
 };
 /** Any thread. */

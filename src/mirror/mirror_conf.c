@@ -45,6 +45,10 @@ const struct conf_key mirror_conf_keys[] = {
     {"mirror.dump.max.size", conf_bytes, AT(fetch.max_bytes), "20g", "of a file that is downloaded"},
     {"mirror.dump.max.age", conf_seconds, AT(fetch.max_age_s), "1209600",
      "an older dump is not loaded unless forced"},
+    {"mirror.dump.max.growth", conf_int, AT(fetch.max_growth), "100",
+     "a dump with so many percent more objects than its mirror is not loaded unless forced"},
+    {"mirror.backlog.reload", conf_int, AT(backlog_reload), "500000",
+     "a mirror so many serials behind takes a fresh dump instead; 0: never"},
     {"mirror.max.object.size", conf_bytes, AT(max_object), "20m", "objects in dumps and streams"},
     {NULL, NULL, 0, NULL, NULL},
 };
@@ -56,6 +60,8 @@ const struct conf_key mirror_conf_keys[] = {
 const struct conf_key mirror_source_conf_keys[] = {
     {"nrtm.import.*.source", conf_text, AT(source), NULL, "the upstream's name of the source"},
     {"nrtm.import.*.host", conf_text, AT(host), NULL, "the upstream's NRTM server"},
+    {"nrtm.import.*.aliases", conf_text, AT(aliases), "",
+     "other hosts that count the same serials: a change among them keeps the position"},
     {"nrtm.import.*.port", conf_port, AT(port), NULL, "its port"},
     {"nrtm.import.*.version", parse_version, AT(version), "3", "NRTM version, 1 to 3"},
     {"nrtm.import.*.mode", parse_mode, AT(mode), "auto",
@@ -68,7 +74,7 @@ const struct conf_key mirror_source_conf_keys[] = {
      "i-have-permission: no banner lines"},
     {"nrtm.import.*.dump", conf_list, AT(dump), NULL,
      "files or URLs; loaded when the mirror is empty, and when it has to be healed"},
-    {"nrtm.import.*.serial", conf_text, AT(serial), NULL, "the dump's serial file, or its URL"},
+    {"nrtm.import.*.serial", conf_text, AT(serial), NULL, "the dump's serial file, or its URL; nrtm: ask the server"},
     {"nrtm.import.*.refresh", parse_poll, AT(refresh_s), "86400",
      "seconds between reloads of a mirror without NRTM"},
     {"nrtm.import.*.reload", parse_reload, AT(reload), NULL,
@@ -153,7 +159,7 @@ static void fill_from_registry(struct mirror_source_conf *out)
 {
     struct str name = str_from(out->name);
     const struct registry *known;
-    bool own_server;
+    bool own_server, asks;
 
     if (str_ends_nocase(name, STR("-GRS"))) {
         name = str_sub(name, 0, name.len - 4);
@@ -174,9 +180,10 @@ static void fill_from_registry(struct mirror_source_conf *out)
         out->charset = known->charset;
     }
     /* The registry's dump counts as its own server does, its serial file belongs to its dump. */
-    if (out->dump.items == NULL && out->serial == NULL && own_server) {
+    asks = out->serial != NULL && strcmp(out->serial, "nrtm") == 0;
+    if (out->dump.items == NULL && (out->serial == NULL || asks) && own_server) {
         out->dump = known->dump;
-        out->serial = known->serial;
+        out->serial = asks ? out->serial : known->serial;
     }
 }
 
@@ -200,7 +207,7 @@ static void read_source(struct conf *file, const char *name, struct mirror_sourc
     struct why why;
     enum err rc;
 
-    *out = (struct mirror_source_conf){.name = name, .notice_off = ""};
+    *out = (struct mirror_source_conf){.name = name, .aliases = "", .notice_off = ""};
     out->charset = CHARSET_ASCII; /* Stands for: not configured. */
     out->reload = RELOAD_UNTOLD;
     rc = conf_apply(file, mirror_source_conf_keys, name, out, &why);
@@ -216,6 +223,15 @@ static void read_source(struct conf *file, const char *name, struct mirror_sourc
         log_error(LOG_CLIENT, "%s is not mirrored: %s", name, why.text);
     }
     out->serial = out->serial != NULL ? out->serial : "";
+    out->asks_serial = out->mode != NRTM_MODE_DUMP && strcmp(out->serial, "nrtm") == 0;
+    if (out->is_enabled && out->mode != NRTM_MODE_DUMP && out->dump.count > 0 &&
+        out->serial[0] == '\0') {
+        log_warn(
+            LOG_CLIENT,
+            "nrtm.import.%s.serial is missing: a dump without its serial says nothing of where "
+            "NRTM goes on; give the dump's serial file, or nrtm to ask the server",
+            name);
+    }
     if (out->reload == RELOAD_UNTOLD) {
         out->reload = out->dump.count > 0 ? RELOAD_AUTO : RELOAD_MANUAL;
     }

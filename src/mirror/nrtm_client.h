@@ -20,7 +20,8 @@ enum nrtm_mode {
 };
 
 struct nrtm_client_conf {
-    const char *host; /**< Copied by the client. */
+    const char *host;    /**< Copied by the client, like the next. */
+    const char *aliases; /**< Other hosts that count the same serials, commas between them. */
     int port;
     int version; /**< 1 to 3. */
     enum nrtm_mode mode;
@@ -62,6 +63,7 @@ struct nrtm_client_status {
                                   client's start before that. */
     int64_t last_connect_ms; /**< Wall clock; 0: never. */
     uint64_t sessions;       /**< Attempts. */
+    uint64_t connects;       /**< Those that reached the server. */
     uint64_t failures;       /**< Those that ended in a failure. */
     bool filtered;           /**< The upstream says that it removes personal data. */
     char error[300];         /**< Of the last session when it failed; "" when fine. */

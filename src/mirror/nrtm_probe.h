@@ -1,6 +1,7 @@
 /*
- * The probe: a short second connection that asks an NRTM server for its newest serial (`-q
- * sources`). Keepalive finds a dead peer; the probe finds a stuck one.
+ * The probe: a short second connection that asks an NRTM server for its newest serial, by `-q
+ * sources`, where that tells nothing by `!jSOURCE`, as IRRd's servers know it, and else by a
+ * request behind all serials. Keepalive finds a dead peer; the probe finds a stuck one.
  */
 #pragma once
 

@@ -20,9 +20,10 @@
     X(OUTCOME_CONNECT, "connect-failed")                                                           \
     X(OUTCOME_START_TIMEOUT, "no-start") /* nothing came within mirror.start.timeout */            \
     X(OUTCOME_PEER_CLOSED, "peer-closed")                                                          \
-    X(OUTCOME_HEARTBEAT, "heartbeat")     /* we end a quiet stream to ask for a range */           \
-    X(OUTCOME_MOVED, "position-moved")    /* the database was edited */                            \
-    X(OUTCOME_NO_POSITION, "no-position") /* empty, or its serial is not known */                  \
+    X(OUTCOME_HEARTBEAT, "heartbeat")       /* we end a quiet stream to ask for a range */         \
+    X(OUTCOME_MOVED, "position-moved")      /* the database was edited */                          \
+    X(OUTCOME_NO_POSITION, "no-position")   /* empty, or its serial is not known */                \
+    X(OUTCOME_OTHER_SERVER, "other-server") /* the position is of another host's serials */        \
     X(OUTCOME_DATABASE_DOWN, "database-down")                                                      \
     X(OUTCOME_DATABASE_FULL, "database-full")                                                      \
     X(OUTCOME_DATABASE_RETRY, "database-retry")    /* deadlock, lock wait */                       \

@@ -29,6 +29,8 @@ static const struct nrtm_end nrtm_ends[] = {
     {OUTCOME_HEARTBEAT, SAME, LOG_INFO, LOUD, !FAILED, 0, 0},
     {OUTCOME_MOVED, SAME, LOG_INFO, LOUD, !FAILED, 0, 30 * SECOND},
     {OUTCOME_NO_POSITION, STANDING_BOOTSTRAP, LOG_WARN, !LOUD, !FAILED, NEVER, NEVER},
+    {OUTCOME_OTHER_SERVER, STANDING_OTHER_SERVER, LOG_ERROR, !LOUD, FAILED, 10 * MINUTE,
+     10 * MINUTE},
     {OUTCOME_DATABASE_DOWN, STANDING_DATABASE, LOG_ERROR, !LOUD, FAILED, SECOND, 30 * SECOND},
     {OUTCOME_DATABASE_FULL, STANDING_DATABASE, LOG_ERROR, LOUD, FAILED, 30 * SECOND, 30 * SECOND},
     {OUTCOME_DATABASE_RETRY, SAME, LOG_WARN, LOUD, FAILED, 100, 5 * SECOND},
@@ -47,6 +49,12 @@ const char *nrtm_standing_text(enum nrtm_standing standing)
 #undef X
     };
     return texts[standing];
+}
+
+bool nrtm_standing_is_lost(enum nrtm_standing standing)
+{
+    return standing == STANDING_EXPIRED || standing == STANDING_RESET_SUSPECTED ||
+           standing == STANDING_OTHER_SERVER;
 }
 
 const struct nrtm_end *nrtm_end_of(enum nrtm_outcome outcome)

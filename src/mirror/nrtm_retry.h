@@ -16,7 +16,8 @@
     X(STANDING_DATABASE, "database")   /* our own database is down or full */                      \
     X(STANDING_DENIED, "denied")                                                                   \
     X(STANDING_EXPIRED, "expired")                 /* the upstream no longer has what we need */   \
-    X(STANDING_RESET_SUSPECTED, "reset-suspected") /* its serials are below ours, for long */
+    X(STANDING_RESET_SUSPECTED, "reset-suspected") /* its serials are below ours, for long */      \
+    X(STANDING_OTHER_SERVER, "other-server")       /* our serial is one of another host's */
 
 enum nrtm_standing {
 #define X(name, text) name,
@@ -25,6 +26,8 @@ enum nrtm_standing {
         STANDING_COUNT
 };
 const char *nrtm_standing_text(enum nrtm_standing standing);
+/** Whether no session can bring the mirror up to date any more: only a dump, or an operator. */
+bool nrtm_standing_is_lost(enum nrtm_standing standing);
 
 struct nrtm_end {
     enum nrtm_outcome outcome;

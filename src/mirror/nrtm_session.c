@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 
@@ -37,7 +38,9 @@ struct nrtm_session {
         bool is_delete;
         int64_t serial;
         struct buf raw;
-    } last_op; /* In careful mode: what quarantine would need. */
+    } last_op;          /* In careful mode: what quarantine would need. */
+    int64_t cut_serial; /* -1: none. */
+    bool cut_is_delete;
     bool warned_comments, warned_backwards;
     enum nrtm_outcome ended; /* Nothing is committed any more once this is set. */
     char start_line[160];
@@ -57,6 +60,7 @@ struct nrtm_session *nrtm_session_new(const struct nrtm_session_conf *conf)
     s->intake = (struct intake){
         .mirror = s->name, .upstream = source_upstream(conf->source), .charset = conf->charset};
     s->reply = (struct nrtm_reply){-1, -1, 0};
+    s->cut_serial = -1;
     s->position = s->seen = s->complete = conf->request.first - 1;
     return s;
 }
@@ -466,6 +470,8 @@ static enum nrtm_outcome take_event(struct nrtm_session *s, const struct nrtm_ev
     case NRTM_BAD:
         return end(s, OUTCOME_PROTOCOL, "%s: %s", e->reason, log_quote(e->line).text);
     case NRTM_TRUNCATED:
+        s->cut_serial = e->serial;
+        s->cut_is_delete = e->is_delete;
         return end(s, OUTCOME_PEER_CLOSED,
                    "the stream was cut off behind serial %lld; what was incomplete is discarded",
                    (long long)s->seen);
@@ -473,6 +479,20 @@ static enum nrtm_outcome take_event(struct nrtm_session *s, const struct nrtm_ev
         break;
     }
     return OUTCOME_GOES_ON;
+}
+
+/* Some refusals are explained by comment lines behind them: whether for today only, for example. */
+static void add_explanation(struct nrtm_session *s)
+{
+    struct nrtm_event event;
+    size_t used = strlen(s->why.text);
+
+    while (nrtm_stream_next(s->stream, &event) == NRTM_COMMENT && used < sizeof(s->why.text)) {
+        struct str text = str_trim(str_sub(event.line, 1, event.line.len));
+
+        used += (size_t)snprintf(s->why.text + used, sizeof(s->why.text) - used, "%s%s",
+                                 text.len > 0 ? " " : "", log_quote(text).text);
+    }
 }
 
 /* All events that the stream has; what was complete before a bad one is kept. */
@@ -483,6 +503,9 @@ static enum nrtm_outcome take_events(struct nrtm_session *s)
 
     while (outcome == OUTCOME_GOES_ON && nrtm_stream_next(s->stream, &event) != NRTM_MORE) {
         outcome = take_event(s, &event);
+    }
+    if (outcome == OUTCOME_DENIED) {
+        add_explanation(s);
     }
     if (outcome != OUTCOME_GOES_ON && s->ended == OUTCOME_GOES_ON) {
         committed = nrtm_session_commit(s);
@@ -506,6 +529,23 @@ enum nrtm_outcome nrtm_session_end(struct nrtm_session *s)
     return s->ended;
 }
 
+enum err nrtm_session_pass_over(struct nrtm_session *s, int64_t serial, const char *reason)
+{
+    enum err rc = open_batch(s);
+
+    if (rc == ERR_OK) {
+        rc = batch_quarantine(s->batch, serial, s->cut_is_delete, (struct str){NULL, 0}, reason);
+    }
+    if (rc == ERR_OK) {
+        s->batch_first = serial;
+        s->complete = serial;
+        rc = commit_batch(s);
+    }
+    drop_batch(s);
+    s->conf.counters->quarantined += rc == ERR_OK;
+    return rc;
+}
+
 /* --- what is known --- */
 
 bool nrtm_session_has_started(const struct nrtm_session *s)
@@ -521,6 +561,17 @@ struct str nrtm_session_start_line(const struct nrtm_session *s)
 bool nrtm_session_is_filtered(const struct nrtm_session *s)
 {
     return s->filtered;
+}
+
+void nrtm_session_range(const struct nrtm_session *s, int64_t *first, int64_t *last)
+{
+    *first = s->start_first;
+    *last = s->start_last;
+}
+
+int64_t nrtm_session_cut_serial(const struct nrtm_session *s)
+{
+    return s->cut_serial;
 }
 
 int64_t nrtm_session_position(const struct nrtm_session *s)

@@ -64,6 +64,16 @@ bool nrtm_session_is_pending(const struct nrtm_session *session);
 bool nrtm_session_has_started(const struct nrtm_session *session);      /* %START was read. */
 struct str nrtm_session_start_line(const struct nrtm_session *session); /* As received. */
 bool nrtm_session_is_filtered(const struct nrtm_session *session);
+/** START's range; 0 before it. */
+void nrtm_session_range(const struct nrtm_session *session, int64_t *first, int64_t *last);
+/** The operation in the middle of which the peer left; -1: none, or it has no serial. */
+int64_t nrtm_session_cut_serial(const struct nrtm_session *session);
+/**
+ * Go on behind an operation that the upstream cannot send: nrtm_quarantine gets a row of it. For a
+ * session that has ended. @return As batch_commit().
+ */
+enum err nrtm_session_pass_over(struct nrtm_session *session, int64_t serial,
+                                const char *reason) MUST_CHECK;
 /** Newest serial known complete and committed, or started from. */
 int64_t nrtm_session_position(const struct nrtm_session *session);
 /** What the upstream said of itself; -1 where it did not. upstream_max is START.last of a request

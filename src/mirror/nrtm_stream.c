@@ -363,6 +363,7 @@ static enum nrtm_event_kind at_end_of_stream(struct nrtm_stream *stream, struct 
 
     stream->state = STREAM_OVER;
     event->serial = in_operation ? stream->serial : -1;
+    event->is_delete = in_operation && stream->is_delete;
     if (!in_operation && is_bare_error(rest)) {
         event->line = rest;
         return NRTM_ERROR;

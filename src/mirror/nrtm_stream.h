@@ -33,7 +33,7 @@ struct nrtm_event {
     struct str source;   /**< START, END; as spelled by the server. */
     int64_t first, last; /**< START, MARKER. */
     bool filtered;       /**< START: the server says that it removes personal data. */
-    bool is_delete;      /**< OP. */
+    bool is_delete;      /**< OP, TRUNCATED. */
     int64_t serial;      /**< OP, TRUNCATED; -1 when the op line has none (versions 1 and 2). */
     struct str text;     /**< OP: the object as received, every line ends in LF; never empty. */
     bool had_comments;   /**< OP: comment lines inside the object were taken out. */

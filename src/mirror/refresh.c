@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "mirror/download.h"
+#include "mirror/quarantine.h"
 
 enum { OPEN_RETRY_MAX_S = 30 };
 
@@ -99,7 +100,10 @@ static bool configured_dump(const struct member *member, struct load_request *re
         files = &conf.all->bootstrap;
     } else if (member_is_mirrored(conf)) {
         files = &conf.source->dump;
-        request->serial_file = conf.source->serial[0] != '\0' ? conf.source->serial : NULL;
+        request->asks_serial = conf.source->asks_serial;
+        request->serial_file = conf.source->serial[0] != '\0' && !conf.source->asks_serial
+                                   ? conf.source->serial
+                                   : NULL;
     }
     if (files == NULL || files->count == 0) {
         return false;
@@ -158,6 +162,30 @@ static enum err load_local(struct member *member, const struct load_request *loc
     return rc;
 }
 
+/* Before the download: serials that come meanwhile are in the dump, or come again. */
+static enum err ask_serial(struct member *member, int64_t *serial, struct why *why)
+{
+    const char *name = source_name(member->source);
+    int64_t newest = member_ask_newest(member);
+
+    while (newest == MEMBER_ASK_LATER && !wait_or_stop(member->mirror, 1)) {
+        newest = member_ask_newest(member);
+    }
+    if (atomic_load(&member->mirror->stopping)) {
+        return why_set(why, ERR_STOPPED, "%s: stopped", name);
+    }
+    if (newest < 0) {
+        return why_set(why, ERR_IO,
+                       "%s: the NRTM server did not tell its newest serial (nrtm.import.%s.serial="
+                       "nrtm)",
+                       name, name);
+    }
+    log_info(LOG_LOADER, "%s: the dump is taken as of serial %lld, the NRTM server's newest", name,
+             (long long)newest);
+    *serial = newest;
+    return ERR_OK;
+}
+
 static enum err refresh_source(struct mirror *mirror, struct source *source,
                                const struct load_request *request, struct load_report *report,
                                struct why *why)
@@ -176,10 +204,17 @@ static enum err refresh_source(struct mirror *mirror, struct source *source,
         snprintf(spool, sizeof(spool), "%.2200s/%s", mirror->spool_dir, source_name(source));
         watched.spool = spool;
     }
-    rc = download_run(source, &watched, &download, why);
-    if (rc == ERR_OK && download_is_unchanged(download)) {
+    rc = watched.asks_serial ? ask_serial(member, &watched.serial, why) : ERR_OK;
+    if (rc == ERR_OK) {
+        rc = download_run(source, &watched, &download, why);
+    }
+    if (rc != ERR_OK) {
+        show_activity(member, "");
+        return rc;
+    }
+    if (download_is_unchanged(download)) {
         log_info(LOG_LOADER, "%s: the dump is the one loaded last", source_name(source));
-    } else if (rc == ERR_OK) {
+    } else {
         rc = load_local(member, download_local(download), report, why);
     }
     if (rc == ERR_OK) {
@@ -214,7 +249,7 @@ static const char *kind_text(enum refresh_kind kind)
     static const char *const texts[] = {
         [REFRESH_NONE] = "refresh",          [REFRESH_FIRST] = "first load",
         [REFRESH_LOST] = "automatic reload", [REFRESH_DUMP] = "scheduled reload",
-        [REFRESH_AUDIT] = "audit",
+        [REFRESH_AUDIT] = "audit",           [REFRESH_FAR] = "reload in place of a backlog",
     };
     return texts[kind];
 }
@@ -230,9 +265,13 @@ static void settle_refresh(struct member *member, enum refresh_kind kind, enum e
     pthread_mutex_lock(&mirror->mutex);
     schedule_done(&member->schedule, kind, rc != ERR_OK, clock_mono_ms(mirror->clock));
     after = member->schedule;
+    snprintf(member->refresh_error, sizeof(member->refresh_error), "%.290s",
+             rc == ERR_OK || rc == ERR_STOPPED || kind == REFRESH_FAR ? "" : why->text);
     pthread_mutex_unlock(&mirror->mutex);
     if (rc == ERR_STOPPED) {
         log_info(LOG_LOADER, "%s: the %s was stopped", name, kind_text(kind));
+    } else if (rc != ERR_OK && kind == REFRESH_FAR) {
+        log_info(LOG_LOADER, "%s: the backlog is streamed: %s", name, why->text);
     } else if (rc != ERR_OK) {
         log_error(LOG_LOADER,
                   "%s: the %s failed, the next attempt comes in %lld min (or ./whois.init reload "
@@ -260,8 +299,23 @@ static void refresh(struct member *member, enum refresh_kind kind)
     request.is_reset = kind == REFRESH_LOST && member->is_reset;
     request.audit = kind == REFRESH_AUDIT;
     request.if_changed = kind == REFRESH_DUMP;
+    request.least_serial = kind == REFRESH_FAR ? member->far_serial : 0;
     rc = refresh_source(member->mirror, member->source, &request, &report, &why);
     settle_refresh(member, kind, rc, &why);
+}
+
+/* Whatever is still in quarantine, once more. */
+static void retry_quarantine(struct member *member)
+{
+    struct load_request request = mirror_load_request(member->mirror, member->source);
+    struct source_status status;
+
+    source_get_status(member->source, &status);
+    if (status.quarantined > 0 && status.state == SOURCE_READY && !status.read_only) {
+        mirror_pause(member->mirror, member->source);
+        mirror_retry_quarantine(member->source, &request);
+        mirror_resume(member->mirror, member->source);
+    }
 }
 
 static void *run_open(void *context)
@@ -276,6 +330,8 @@ static void *run_open(void *context)
             refresh(member, REFRESH_FIRST);
         } else if (status.state == SOURCE_EMPTY) {
             say_empty(member);
+        } else {
+            retry_quarantine(member);
         }
         member_settle_from_outside(member);
     }
@@ -288,6 +344,7 @@ static void *run_refresh(void *context)
     struct member *member = context;
 
     refresh(member, member->kind);
+    retry_quarantine(member);
     member_settle_from_outside(member);
     atomic_store(&member->is_busy, false);
     return NULL;
@@ -322,6 +379,12 @@ enum err member_start_opening(struct member *member, struct why *why)
     return start_worker(member, run_open, why);
 }
 
+/* On the loop: serials that the upstream is ahead. */
+static int64_t backlog_of(const struct member *member)
+{
+    return member->status.upstream_max - member->status.position;
+}
+
 /* On the loop: what the schedule looks at. */
 static struct schedule_view view_of(struct member *member)
 {
@@ -337,10 +400,11 @@ static struct schedule_view view_of(struct member *member)
     view.is_ready = stored.state == SOURCE_READY;
     if (conf.source != NULL) {
         view.has_stream = member_is_followed(conf);
-        view.has_serial = request.serial_file != NULL;
+        view.has_serial = request.serial_file != NULL; /* A server's is newer than the dump. */
+        view.is_far = view.has_stream && conf.all->backlog_reload > 0 &&
+                      standing == STANDING_CATCHUP && backlog_of(member) > conf.all->backlog_reload;
         view.may_heal = conf.source->reload == RELOAD_AUTO;
-        view.is_lost = member->client != NULL &&
-                       (standing == STANDING_EXPIRED || standing == STANDING_RESET_SUSPECTED);
+        view.is_lost = member->client != NULL && nrtm_standing_is_lost(standing);
         view.is_streaming = member->client != NULL && standing == STANDING_STREAM;
         view.refresh_s = conf.source->refresh_s;
         view.audit_minute = conf.all->audit_minute;
@@ -352,7 +416,13 @@ static void say_begin(const struct member *member, enum refresh_kind kind)
 {
     const char *name = source_name(member->source);
 
-    if (kind == REFRESH_LOST) {
+    if (kind == REFRESH_FAR) {
+        log_info(
+            LOG_LOADER,
+            "%s is %lld serials behind (mirror.backlog.reload): taking its dump, if that is of "
+            "serial %lld or later",
+            name, (long long)backlog_of(member), (long long)member->far_serial);
+    } else if (kind == REFRESH_LOST) {
         log_warn(LOG_LOADER, "%s is %s: reloading it from its dump (nrtm.import.%s.reload=auto)",
                  name, nrtm_standing_text(member->status.standing), name);
     } else {
@@ -381,7 +451,10 @@ void member_refresh_when_due(struct member *member)
         return;
     }
     member->kind = kind;
-    member->is_reset = member->status.standing == STANDING_RESET_SUSPECTED;
+    member->is_reset = member->status.standing == STANDING_RESET_SUSPECTED ||
+                       member->status.standing == STANDING_OTHER_SERVER;
+    /* It has to save most of the way. */
+    member->far_serial = member->status.position + backlog_of(member) / 2;
     if (start_worker(member, run_refresh, &why) == ERR_OK) {
         say_begin(member, kind);
     }

@@ -14,6 +14,7 @@ enum { AUDIT_SPREAD_S = 30 * 60 };
 #define RETRY_CAP_MS       (6 * HOUR)
 #define RETRY_CAP_EMPTY_MS HOUR /* Nothing can be answered before. */
 #define HEAL_EVERY_MS      (6 * HOUR)
+#define FAR_EVERY_MS       (6 * HOUR)
 
 /* The next moment behind wall_s that has this time of the local day. */
 static int64_t next_audit_s(const struct schedule *schedule, int minute, int64_t wall_s)
@@ -58,6 +59,14 @@ static bool heal_is_due(const struct schedule *schedule, const struct schedule_v
            (schedule->healed_ms == 0 || now_ms - schedule->healed_ms >= HEAL_EVERY_MS);
 }
 
+/* The stream goes on meanwhile, so that one attempt is enough for a backlog. */
+static bool far_is_due(const struct schedule *schedule, const struct schedule_view *view,
+                       int64_t now_ms)
+{
+    return view->is_far && view->may_heal && view->has_serial &&
+           (schedule->far_ms == 0 || now_ms - schedule->far_ms >= FAR_EVERY_MS);
+}
+
 enum refresh_kind schedule_due(struct schedule *schedule, const struct schedule_view *view,
                                int64_t now_ms, int64_t wall_s)
 {
@@ -78,6 +87,9 @@ enum refresh_kind schedule_due(struct schedule *schedule, const struct schedule_
     if (heal_is_due(schedule, view, now_ms)) {
         return REFRESH_LOST;
     }
+    if (far_is_due(schedule, view, now_ms)) {
+        return REFRESH_FAR;
+    }
     if (!view->has_stream) {
         return view->refresh_s > 0 && (schedule->taken_ms == 0 ||
                                        now_ms - schedule->taken_ms >= view->refresh_s * SECOND)
@@ -92,6 +104,12 @@ void schedule_done(struct schedule *schedule, enum refresh_kind kind, bool has_f
 {
     int64_t cap = kind == REFRESH_FIRST ? RETRY_CAP_EMPTY_MS : RETRY_CAP_MS;
 
+    if (kind == REFRESH_FAR) {
+        schedule->far_ms = now_ms;
+        if (has_failed) {
+            return;
+        }
+    }
     if (has_failed) {
         schedule->delay_ms = schedule->delay_ms == 0 ? RETRY_FIRST_MS : schedule->delay_ms * 2;
         schedule->delay_ms = schedule->delay_ms > cap ? cap : schedule->delay_ms;

@@ -17,6 +17,7 @@ enum refresh_kind {
     REFRESH_LOST,  /**< The upstream cannot bring us up to date any more. */
     REFRESH_DUMP,  /**< A mirror without NRTM. */
     REFRESH_AUDIT, /**< Compare with a fresh dump, and repair. */
+    REFRESH_FAR,   /**< A dump is nearer than a long backlog. */
 };
 
 /** What the decision depends on. */
@@ -28,6 +29,7 @@ struct schedule_view {
     bool is_ready;             /**< Open, and holds objects. */
     bool is_lost;              /**< Expired, or the upstream was reset. */
     bool is_streaming;         /**< Up to date. */
+    bool is_far;               /**< So far behind that a fresh dump is the shorter way. */
     int refresh_s;             /**< Mirrors without NRTM; 0: never. */
     int audit_minute;          /**< Of the local day; -1: never. */
 };
@@ -39,6 +41,7 @@ struct schedule {
     int64_t delay_ms;  /**< Of the last failure. */
     int64_t taken_ms;  /**< Last success; 0: none. */
     int64_t healed_ms; /**< Last reload because of is_lost; 0: none. */
+    int64_t far_ms;    /**< Last attempt because of is_far, whatever came of it; 0: none. */
     int heals;         /**< Of these, in a row, without is_streaming in between. */
     int64_t audit_s;   /**< Wall clock of the next audit; 0: not chosen yet. */
     int audit_minute;  /**< It was chosen for. */

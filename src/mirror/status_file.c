@@ -110,28 +110,40 @@ const char *source_state_text(const struct source_status *status)
     return "?";
 }
 
+/* Of every mirror. */
 static void add_mirror(struct rows *rows, const struct mirror_status *mirror)
+{
+    const char *state = nrtm_standing_text(mirror->client.standing);
+
+    add_text(rows, "state", mirror->is_followed ? state : "dump");
+    add_text(rows, "freshness", mirror_freshness_text(mirror->freshness));
+    add_number(rows, "lag_serials", mirror->lag_serials);
+    add_number(rows, "lag_seconds", mirror->lag_s);
+    add_number(rows, "dump_time", mirror->dump_ms / 1000);
+    add_text(rows, "dump_error", mirror->dump_error);
+}
+
+/* Of one that follows a stream. */
+static void add_stream(struct rows *rows, const struct mirror_status *mirror, uint64_t missing)
 {
     const struct nrtm_client_status *s = &mirror->client;
 
     add_text(rows, "peer", mirror->peer);
-    add_text(rows, "state", nrtm_standing_text(s->standing));
-    add_text(rows, "freshness", mirror_freshness_text(mirror->freshness));
     add_number(rows, "since", s->standing_since_ms / 1000);
     add_number(rows, "source_max", s->upstream_max);
-    add_number(rows, "lag_serials", mirror->lag_serials);
-    add_number(rows, "lag_seconds", mirror->lag_s);
     add_number(rows, "last_op_time", s->counters.last_op_ms / 1000);
     add_number(rows, "last_connect", s->last_connect_ms / 1000);
     add_bool(rows, "filtered", s->filtered);
     add_text(rows, "last_error", mirror->error);
     begin_group(rows, "counters");
     add_number(rows, "sessions", (int64_t)s->sessions);
+    add_number(rows, "reconnects", (int64_t)s->connects - (s->connects > 0));
     add_number(rows, "failures", (int64_t)s->failures);
     add_number(rows, "operations", (int64_t)s->counters.operations);
     add_number(rows, "batches", (int64_t)s->counters.batches);
     add_number(rows, "skipped", (int64_t)s->counters.repeated);
     add_number(rows, "gaps", (int64_t)s->counters.gaps);
+    add_number(rows, "del_missing", (int64_t)missing);
     add_number(rows, "foreign", (int64_t)s->counters.foreign);
     add_number(rows, "recoded", (int64_t)s->counters.recoded);
     end_group(rows);
@@ -189,8 +201,11 @@ void status_print(struct buf *out, enum status_form form, struct source *source,
     add_text(&rows, "database_error", stored.error);
     add_bool(&rows, "degraded", mirror->is_degraded);
     add_bool(&rows, "followed", mirror->is_followed);
-    if (mirror->is_followed) {
+    if (mirror->is_mirrored) {
         add_mirror(&rows, mirror);
+    }
+    if (mirror->is_followed) {
+        add_stream(&rows, mirror, stored.missing);
     }
     add_contents(&rows, source);
     if (form == STATUS_JSON) {

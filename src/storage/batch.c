@@ -648,6 +648,7 @@ static void publish(struct batch *batch, struct position to)
     source_add_objects(source, batch->created - batch->removed);
     pthread_mutex_lock(&source->status_mutex);
     source->status.quarantined += batch->quarantine.rows;
+    source->status.missing += batch->missing;
     source->status.last_commit_ms = clock_wall_ms(source->storage->clock);
     pthread_mutex_unlock(&source->status_mutex);
     log_missing(batch);

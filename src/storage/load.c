@@ -34,8 +34,7 @@ enum {
     SAMPLE_STEP = 10,
     SAMPLE_TEXT_MAX = 16 << 10,
     WARNED_MAX = 20,
-    QUARANTINE_ROWS_MAX = 1000,
-    QUARANTINE_TEXT_MAX = 64 << 10
+    QUARANTINE_ROWS_MAX = 1000
 };
 #define ARENA_BYTES ((size_t)1 << 30)
 
@@ -101,9 +100,13 @@ void load_keep_raw(struct load *load, struct str raw, const char *reason)
 
 enum err load_write_quarantine(struct load *load, struct sql *sql, struct why *why)
 {
-    const int64_t serial = load->options.serial;
+    const int64_t serial = load->options.serial, id = load->options.quarantined;
     const bool is_all = load->options.is_reset || load->options.force || load->fill != NULL;
-    enum err rc = sql_exec(sql, why,
+    enum err rc =
+        id != 0 ? sql_exec(sql, why,
+                           "DELETE FROM nrtm_quarantine WHERE mirror = '%s' AND id = %" PRId64,
+                           load->source->name, id)
+                : sql_exec(sql, why,
                            "DELETE FROM nrtm_quarantine WHERE mirror = '%s' AND (%d OR serial <= "
                            "%" PRId64 ")",
                            load->source->name, is_all, serial > 0 ? serial : 0);
@@ -554,6 +557,9 @@ static enum err fill_transaction(struct load *load, struct position to, uint64_t
     }
     if (rc == ERR_OK) {
         rc = position_write(source, sql, to, number, why);
+    }
+    if (rc == ERR_OK) {
+        rc = position_unbind(source, sql, why);
     }
     if (rc == ERR_OK) {
         rc = sql_exec(sql, why,

@@ -62,6 +62,9 @@ static enum err set_serial(struct source *source, int64_t serial, struct positio
     }
     rc = position_write(source, sql, *to, found.batch, why);
     if (rc == ERR_OK) {
+        rc = position_unbind(source, sql, why);
+    }
+    if (rc == ERR_OK) {
         rc = sql_exec(sql, why,
                       "UPDATE nrtm_state SET boot_serial = %" PRId64
                       " WHERE mirror = '%s' AND (boot_serial IS NULL OR boot_serial > %" PRId64 ")",

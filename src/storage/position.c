@@ -11,6 +11,7 @@
 #include "storage/source_parts.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,8 +28,8 @@ enum err position_read(struct source *source, struct sql *sql, struct database_p
     enum err rc =
         sql_select(sql, why,
                    "SELECT (SELECT MAX(serial_id) FROM serials), hw, applied, generation, "
-                   "batch, boot_serial IS NOT NULL, loading, bulk_end, pruned FROM nrtm_state "
-                   "WHERE mirror = '%s'",
+                   "batch, COALESCE(boot_serial, -1), loading, bulk_end, source, host, hw_time, "
+                   "pruned FROM nrtm_state WHERE mirror = '%s'",
                    source->name);
 
     *out = (struct database_position){0};
@@ -42,10 +43,16 @@ enum err position_read(struct source *source, struct sql *sql, struct database_p
     out->applied = sql_to_number(row[2]);
     out->generation = (uint64_t)sql_to_number(row[3]);
     out->batch = (uint64_t)sql_to_number(row[4]);
-    out->has_boot_serial = sql_to_number(row[5]) != 0;
+    out->has_boot_serial = sql_to_number(row[5]) >= 0;
     out->is_loading = sql_to_number(row[6]) != 0;
     out->bulk_end = (uint32_t)sql_to_number(row[7]);
-    out->pruned = sql_to_number(row[8]);
+    out->pruned = sql_to_number(row[11]);
+    pthread_mutex_lock(&source->status_mutex);
+    source->bond.boot_serial = sql_to_number(row[5]);
+    source->bond.hw_time_s = sql_to_number(row[10]);
+    snprintf(source->bond.source, sizeof(source->bond.source), "%.*s", STR_ARG(row[8]));
+    snprintf(source->bond.host, sizeof(source->bond.host), "%.*s", STR_ARG(row[9]));
+    pthread_mutex_unlock(&source->status_mutex);
     sql_end_rows(sql);
     return ERR_OK;
 }
@@ -93,6 +100,15 @@ enum err position_write(struct source *source, struct sql *sql, struct position 
                     position.applied, position.bulk_end, position.generation, batch, source->name);
 }
 
+enum err position_unbind(struct source *source, struct sql *sql, struct why *why)
+{
+    pthread_mutex_lock(&source->status_mutex);
+    source->server.host[0] = '\0'; /* What waits is of the position before. */
+    pthread_mutex_unlock(&source->status_mutex);
+    return sql_exec(sql, why, "UPDATE nrtm_state SET source = '', host = '' WHERE mirror = '%s'",
+                    source->name);
+}
+
 enum err position_follow_edit(struct source *source, struct sql *sql,
                               const struct database_position *found, struct position *out,
                               struct why *why)
@@ -111,6 +127,9 @@ enum err position_follow_edit(struct source *source, struct sql *sql,
         position.generation = random_number();
     }
     rc = position_write(source, sql, position, found->batch, why);
+    if (rc == ERR_OK) {
+        rc = position_unbind(source, sql, why);
+    }
     if (rc == ERR_OK) {
         log_info(LOG_CLIENT, "%s position set to %" PRId64 " by database (was %" PRId64 ")",
                  source->name, position.hw, was);
@@ -161,6 +180,45 @@ enum err position_settle(struct source *source, uint64_t batch, enum err rc, str
     return found.batch == batch ? ERR_OK : rc;
 }
 
+/* The server that answered, and how far it is. */
+static void write_server(struct source *source)
+{
+    static const char names[] = "UPDATE nrtm_state SET source = ?, host = ? WHERE mirror = ?";
+    struct source_server server;
+    struct sql_array array;
+    struct why why;
+    enum err rc;
+
+    pthread_mutex_lock(&source->status_mutex);
+    server = source->server;
+    source->server.host[0] = '\0'; /* Taken. */
+    pthread_mutex_unlock(&source->status_mutex);
+    if (server.host[0] == '\0') {
+        return;
+    }
+    sql_array_init(&array, "ttt");
+    SQL_ARRAY_ADD(&array, {.text = str_from(source->upstream)}, {.text = str_from(server.host)},
+                  {.text = str_from(source->name)});
+    rc = sql_run(source->sql, names, &array, &why);
+    if (rc == ERR_OK) {
+        rc = sql_exec(source->sql, &why,
+                      "UPDATE nrtm_state SET port = %d, version = %d, filtered = %d, "
+                      "last_start_first = %" PRId64 ", last_start_last = %" PRId64
+                      ", source_min = %" PRId64 ", source_max = %" PRId64 " WHERE mirror = '%s'",
+                      server.port, server.version, server.filtered, server.start_first,
+                      server.start_last, server.min, server.max, source->name);
+    }
+    if (source_sql_done(source, rc, &why) != ERR_OK) {
+        pthread_mutex_lock(&source->status_mutex);
+        if (source->server.host[0] == '\0') {
+            source->server = server; /* Nothing newer came meanwhile. */
+            source->note.is_pending = true;
+        }
+        pthread_mutex_unlock(&source->status_mutex);
+    }
+    sql_array_fini(&array);
+}
+
 void source_write_note(struct source *source)
 {
     static const char statement[] =
@@ -187,6 +245,8 @@ void source_write_note(struct source *source)
         pthread_mutex_lock(&source->status_mutex);
         source->note.is_pending = true;
         pthread_mutex_unlock(&source->status_mutex);
+    } else {
+        write_server(source);
     }
     sql_array_fini(&array);
 }

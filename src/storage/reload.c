@@ -643,6 +643,9 @@ static enum err move_serial(struct load *load, struct position *to, struct why *
                       "'%s'",
                       serial, source_now(load->source), load->source->name);
     }
+    if (rc == ERR_OK) {
+        rc = position_unbind(load->source, sql, why);
+    }
     to->applied = to->hw = serial;
     to->known = true;
     return rc == ERR_NOT_FOUND ? ERR_OK : rc; /* Without any object there is no row to write. */
@@ -677,7 +680,7 @@ static enum err transaction(struct load *load, struct position *to, uint64_t num
     if (rc == ERR_OK) {
         rc = apply_changes(load, why);
     }
-    if (rc == ERR_OK) {
+    if (rc == ERR_OK && load->options.quarantined == 0) {
         rc = apply_removals(load, why);
     }
     if (rc == ERR_OK) {
@@ -726,7 +729,8 @@ enum err reload_finish(struct load *load, struct why *why)
     if (rc != ERR_OK) {
         return rc;
     }
-    if (!load->options.force && reload->compared * 100 < reload->before * LEAST_PERCENT) {
+    if (!load->options.force && load->options.quarantined == 0 &&
+        reload->compared * 100 < reload->before * LEAST_PERCENT) {
         return why_set(why, ERR_DENIED,
                        "%s: the dump has %" PRIu64 " objects, the source %" PRIu64
                        ": fewer than %d%% are refused unless forced",

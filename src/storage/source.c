@@ -505,6 +505,21 @@ void source_note_state(struct source *source, const char *state, const char *err
     }
 }
 
+void source_note_server(struct source *source, const struct source_server *server)
+{
+    pthread_mutex_lock(&source->status_mutex);
+    source->note.is_pending = true; /* With the state, which is noted all the time. */
+    source->server = *server;
+    pthread_mutex_unlock(&source->status_mutex);
+}
+
+void source_get_bond(struct source *source, struct source_bond *out)
+{
+    pthread_mutex_lock(&source->status_mutex);
+    *out = source->bond;
+    pthread_mutex_unlock(&source->status_mutex);
+}
+
 /* --- connection --- */
 enum err source_connect_new(const struct source *source, struct sql **out, struct why *why)
 {

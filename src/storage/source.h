@@ -100,6 +100,7 @@ struct source_status {
     int64_t stale_since_ms; /**< Wall clock: the database has not been reached, the index is a
                                checkpoint of then; 0: it is in step. */
     uint64_t objects, quarantined;
+    uint64_t missing;            /**< Deletions of objects that were not here, in this run. */
     int64_t last_commit_ms;      /**< Wall clock; 0 = never in this run. */
     struct source_pruned pruned; /**< In this run. */
     char error[300];             /**< Last failure, "" when fine. */
@@ -143,6 +144,15 @@ struct source_position {
     bool position_known, read_only;
 };
 void source_get_position(struct source *source, struct source_position *out);
+
+/** What the position is of, as nrtm_state had it at the last sync or commit. */
+struct source_bond {
+    char source[64], host[256]; /**< Whose serials these are; "": of whoever answers next, since a
+                                     dump was loaded or an operator set the position. */
+    int64_t boot_serial;        /**< Of the dump loaded last; -1: not known. */
+    int64_t hw_time_s;          /**< Unix time when hw moved last; 0: never. */
+};
+void source_get_bond(struct source *source, struct source_bond *out);
 
 /* --- the mirror's updates --- */
 struct batch; /* One MySQL transaction and one next version. */
@@ -198,7 +208,9 @@ struct load_options {
                    serial where the position is known (which stays as it is). */
     bool audit; /**< A serial below hw is fine: compare as of it; objects changed since are left
                    alone. Each repair is logged. */
-    uint64_t bytes; /**< Estimated text size for the disk check and percent; 0 = unknown. */
+    uint64_t bytes;      /**< Estimated text size for the disk check and percent; 0 = unknown. */
+    int64_t quarantined; /**< No dump: one object of this row of nrtm_quarantine, with the row's
+                            serial. Other objects stay, and the row goes. Audit, too. 0: none. */
 };
 struct load_report {
     uint64_t objects, duplicates, rejected, added, changed, removed, unchanged;
@@ -221,6 +233,19 @@ void load_keep_raw(struct load *load, struct str raw, const char *reason);
  * publication. */
 enum err load_finish(struct load *load, struct load_report *report, struct why *why) MUST_CHECK;
 void load_abort(struct load *load); /* NULL is fine. */
+
+/** A row of nrtm_quarantine. Zero-initialise; raw is the caller's to free. */
+struct quarantined {
+    int64_t id, serial; /**< Serial 0: of a dump. */
+    bool is_delete;
+    bool is_whole; /**< Raw holds all of the object. */
+    char reason[600];
+    struct buf raw;
+};
+/** The next row behind one. @param after  Its id; 0: the first. @return ERR_NOT_FOUND behind the
+ * last; ERR_BUSY; errors of SQL. */
+enum err source_next_quarantined(struct source *source, int64_t after, struct quarantined *out,
+                                 struct why *why) MUST_CHECK;
 
 /* --- checkpoints: the index in a file, for the next start (storage/checkpoint.h) --- */
 /** Start the thread that writes them: of each source soon after a load, a rebuild or whatever makes
@@ -262,3 +287,12 @@ enum err source_adopt(struct source *source, struct why *why) MUST_CHECK;
 /** State of the mirror for SQL readers: nrtm_state.state, last_error ... @param text  NULL clears.
  */
 void source_note_state(struct source *source, const char *state, const char *error);
+/** The server that the position is of from now on; of serials 0 is not known. */
+struct source_server {
+    char host[256];
+    int port, version;
+    bool filtered;
+    int64_t start_first, start_last, min, max;
+};
+/** For nrtm_state; written with the state, a batch, or a sync. */
+void source_note_server(struct source *source, const struct source_server *server);

@@ -13,10 +13,12 @@
 #include "storage/sql.h"
 
 enum {
-    SERIAL_MAX = 2147483647,   /* serials.serial_id is an int. */
-    PKEY_CHARACTERS = 254,     /* Of the pkey column. */
-    QUARANTINE_NOTE_MAX = 600, /* Of its reason column. */
-    ASIDE_TOLD = 256           /* Objects in quarantine whose further operations are not logged. */
+    SERIAL_MAX = 2147483647,         /* serials.serial_id is an int. */
+    PKEY_CHARACTERS = 254,           /* Of the pkey column. */
+    QUARANTINE_NOTE_MAX = 600,       /* Of its reason column. */
+    QUARANTINE_TEXT_MAX = 64 << 10,  /* Of an object from a dump: cut. */
+    QUARANTINE_ROW_SPARE = 64 << 10, /* A raw object so near the packet's limit was cut, too. */
+    ASIDE_TOLD = 256 /* Objects in quarantine whose further operations are not logged. */
 };
 
 struct storage {
@@ -98,6 +100,8 @@ struct source {
     struct index_contents contents; /* Of the published version. */
     struct index_memory memory;     /* As of the last housekeeping. */
     struct position shown;          /* A copy of position for source_get_position(). */
+    struct source_bond bond;        /* As of the last look at nrtm_state. */
+    struct source_server server;    /* Waits like the note; host "": nothing does. */
     struct {
         bool is_pending;
         char state[40], error[QUARANTINE_NOTE_MAX];
@@ -184,6 +188,8 @@ bool position_is_ours(const struct source *source, const struct database_positio
  * position will come again: they count as not pruned. */
 enum err position_write(struct source *source, struct sql *sql, struct position position,
                         uint64_t batch, struct why *why) MUST_CHECK;
+/** Inside a transaction: the position is the operator's, or a dump's, and of no server yet. */
+enum err position_unbind(struct source *source, struct sql *sql, struct why *why) MUST_CHECK;
 /** Honour an operator's edit of `serials`: nrtm_state follows it, and the log says so. Commits
  * nothing. */
 enum err position_follow_edit(struct source *source, struct sql *sql,

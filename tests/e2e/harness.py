@@ -389,6 +389,7 @@ class Lab:
         self.process = None
         self.prober = None
         self.log_from = 0
+        self.preface = ""  # Of the properties, in front of the options.
         self.options = {
             "whois.source": "LOCAL",
             "port.query": self.port,
@@ -427,6 +428,7 @@ class Lab:
         """Replaced in one step: a server may be reading it."""
         path = os.path.join(self.root, "properties")
         with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(self.preface)
             for key, value in self.options.items():
                 file.write("%s=%s\n" % (key, value))
         os.chmod(path + ".new", 0o644)

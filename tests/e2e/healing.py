@@ -3,6 +3,7 @@
 its way back when the upstream lost it, and repairs what an audit finds. Old data is served meanwhile."""
 
 import gzip
+import hashlib
 import os
 import re
 
@@ -69,7 +70,8 @@ def test_three_lines_from_nothing_to_streaming(lab):
     lab.wait_for_serial(LAST)
     expect_texts(lab, FINAL)
     equal([event.split()[1] for event in server.events],
-          ["/RIPE.CURRENTSERIAL", "/ripe.db.gz", "/RIPE.CURRENTSERIAL"], "what was asked for")
+          ["/RIPE.CURRENTSERIAL", "/ripe.db.gz", "/ripe.db.gz.md5", "/RIPE.CURRENTSERIAL"],
+          "what was asked for")
     lab.stop()
 
 
@@ -121,6 +123,10 @@ def test_ftp(lab):
     equal(server.events[-2:], ["RETR ripe.db.gz from=100000", "RETR RIPE.CURRENTSERIAL from=0"],
           "transfers")
     expect_texts(lab, FINAL)
+    server.files.pop("ripe.db.gz")  # What is not there by FTP may be by HTTPS, at the same place.
+    reload(lab, fails="ftp://.*ripe.db.gz")
+    equal(server.events[-1], "TLS", "what came last")
+    lab.wait_for_log(r"trying https://127.0.0.1:\d+/ripe.db.gz, since ftp://")
     lab.stop()
 
 
@@ -144,6 +150,56 @@ def test_twins_with_one_counter(lab):
     expect_texts(lab, FINAL)
     answer = ask_once(lab.port, "-s RIPE-NONAUTH-GRS -r " + KEY)
     equal(re.findall(rb"(?m)^source:\s*(\S+)", answer), [b"RIPE-NONAUTH"], "the twin's object")
+    lab.stop()
+
+
+def test_dump_that_does_not_match_its_checksum(lab):
+    """Written by the registry beside the dump, in either form; a file of something else counts for nothing."""
+    lab.upstream()
+    server = serve(lab)
+    right = hashlib.md5(read(DUMP)).hexdigest()
+    server.put("ripe.db.gz.md5", b"%s  ripe.db.gz\n" % right[::-1].encode())
+    lab.start(wait=False)
+    lab.wait_for_log(r"ERROR .*RIPE-GRS: the first load failed.*its MD5 is %s, and " % right)
+    equal(lab.database.value("SELECT COUNT(*) FROM last"), "0", "objects")
+    server.put("ripe.db.gz.md5", b"MD5 (ripe.db.gz) = %s\n" % right.upper().encode())
+    reload(lab)
+    lab.wait_for_serial(LAST)
+    server.put("ripe.db.gz.md5", b"<html>what?</html>\n")
+    server.put("RIPE.CURRENTSERIAL", b"%d" % LAST)
+    server.put("ripe.db.gz", read(FINAL))
+    reload(lab)
+    lab.wait_for_log(r"WARN .*ripe.db.gz.md5: holds no MD5 checksum")
+    lab.stop()
+
+
+@long_only
+def test_servers_that_misbehave_during_a_reload(lab):
+    """Broken off, stalled, too long or too short for what they say: resumed or refused, and the old data
+    is answered from all the time."""
+    lab.options["mirror.dump.timeout"] = 2
+    lab.probe("-s RIPE-GRS -r " + KEY, KEY.encode())
+    lab.upstream()
+    server = serve(lab)
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(LAST)
+    server.put("RIPE.CURRENTSERIAL", b"%d" % LAST)
+    server.put("ripe.db.gz", read(FINAL))
+    size = len(read(FINAL))
+    for plans, fails, resumed in (
+            ([{"cut_after": size // 4}, {"status": 503}, {"cut_after": size // 4}], None, size // 4 * 2),
+            ([{"stall_after": size // 3}], None, size // 3),
+            ([{"length": size + 1000}], None, size),
+            ([{"length": size - 1000, "whole": True}], "cut off", None)):
+        server.events.clear()
+        for plan in plans:
+            server.plan("ripe.db.gz", **plan)
+        reload(lab, fails=fails)
+        if resumed is not None and resumed < size:
+            equal(count(server, "ripe.db.gz 206 from=%d " % resumed), 1, "resumed at %d" % resumed)
+        expect_texts(lab, FINAL)
+        equal(lab.database.max_serial(), LAST, "serial")
     lab.stop()
 
 
@@ -178,15 +234,19 @@ def test_server_that_lies_about_the_length(lab):
 def test_dumps_that_are_refused(lab):
     """Old, halved, of another day, a page in place of one: the old data stays and is served."""
     server = serve(lab)
+    lab.probe("-s RIPE-GRS -r " + KEY, KEY.encode())
     lab.upstream()
+    lab.load()
     lab.start()
     lab.wait_for_serial(LAST)
     new = LAST + 1000
     server.put("RIPE.CURRENTSERIAL", b"%d" % new)
     whole = gzip.decompress(read(FINAL))
+    more = b"".join(b"\nas-set: AS-MORE%d\nsource: RIPE\n" % i for i in range(30000))
     for data, age_s, pattern in ((read(FINAL), 20 * DAY_S, "mirror.dump.max.age"),
                                  (read(FINAL), DAY_S, "before its serial file"),
                                  (gzip.compress(whole[:len(whole) // 2]), 0, "fewer than 90%"),
+                                 (gzip.compress(whole + more), 0, "more than 100% of growth"),
                                  (read(FINAL)[:-1000], 0, "cut off"),
                                  (b"<html>404</html>\n", 0, "fewer than 90%")):
         server.put("ripe.db.gz", data, age_s)
@@ -320,12 +380,21 @@ def test_registry_without_nrtm_is_reloaded_by_difference(lab):
     lab.wait_for_log(r"RIPE-GRS: loaded")
     still_answers(lab)
     expect_texts(lab, DUMP)
+    path = os.path.join(lab.var, "status", "nrtm.RIPE-GRS")
+    lab.wait_for("the status file", lambda: os.path.exists(path) and "dump_time=1" in read(path).decode())
+    status = lab.status()
+    equal((status["state"], status["freshness"], status["dump_error"], status["followed"]),
+          ("dump", "fresh", "", False), "status")
     lab.stop()
     lab.start()  # What is due at a start is done; the same dump is not loaded again.
     lab.wait_for("a question for changes", lambda: count(server, "ripe.db.gz 304"))
     lab.stop()
     server.put("ripe.db.gz", read(FINAL))
+    server.plan("ripe.db.gz", status=404)
     lab.start()
+    lab.wait_for("the error in the status", lambda: "404" in lab.status()["dump_error"])
+    equal(lab.status()["dump_time"] >= status["dump_time"], True, "when the last one came")
+    reload(lab)
     lab.wait_for_log(r"reloaded by difference")
     expect_texts(lab, FINAL)
     equal(lab.database.value("SELECT COUNT(*) > 0 FROM history"), "1", "history")

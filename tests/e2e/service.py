@@ -526,7 +526,7 @@ def test_latin1_is_stored_as_utf8_and_printed_as_it_came(lab):
 def test_several_mirrors_at_once(lab):
     lab.options["nrtm.import.sources"] = "RIPE-GRS,COPY-GRS,POLL-GRS"
     lab.upstream()
-    lab.upstream(name="COPY-GRS", dialect="legacy", marks_batches=True)
+    lab.upstream(name="COPY-GRS", dialect="ripe-c", marks_batches=True)
     lab.upstream(name="POLL-GRS", dialect="irrd")
     for source in ("RIPE-GRS", "COPY-GRS", "POLL-GRS"):
         lab.load(source=source)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TIMERS = 16, MAX_CONNS = 512, MAX_REQUESTS = 8 };
+enum { MAX_TIMERS = 16, MAX_CONNS = 16384, MAX_REQUESTS = 8 };
 
 struct conn {
     const struct conn_handler *handler;

@@ -73,6 +73,24 @@ void source_note_state(struct source *source, const char *state, const char *err
     snprintf(fake.noted_error, sizeof(fake.noted_error), "%s", error == NULL ? "" : error);
 }
 
+enum err source_next_quarantined(struct source *source, int64_t after, struct quarantined *out,
+                                 struct why *why)
+{
+    return ERR_NOT_FOUND;
+}
+
+void source_note_server(struct source *source, const struct source_server *server)
+{
+    fake.noted_server = *server;
+    snprintf(fake.bond.host, sizeof(fake.bond.host), "%s", server->host);
+    snprintf(fake.bond.source, sizeof(fake.bond.source), "RIPE");
+}
+
+void source_get_bond(struct source *source, struct source_bond *out)
+{
+    *out = fake.bond;
+}
+
 /* --- one source, opened by a thread of the mirror's --- */
 
 size_t storage_source_count(const struct storage *storage)
@@ -109,7 +127,8 @@ void source_get_contents(struct source *source, struct index_contents *out,
 void source_get_status(struct source *source, struct source_status *out)
 {
     pthread_mutex_lock(&mutex);
-    *out = (struct source_status){.state = is_open ? fake.state : SOURCE_CLOSED};
+    *out = (struct source_status){.state = is_open ? fake.state : SOURCE_CLOSED,
+                                  .objects = fake.objects};
     pthread_mutex_unlock(&mutex);
 }
 

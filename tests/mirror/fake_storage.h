@@ -20,7 +20,10 @@ struct fake_storage {
     size_t
         packet_limit; /**< Texts longer than this cannot be committed (ERR_SQL_PACKET); 0: none. */
     char noted_state[64], noted_error[300]; /**< Of source_note_state(). */
-    enum source_state state;                /**< Of source_get_status(), once opened. */
+    uint64_t objects;                       /**< Of source_get_status(). */
+    struct source_bond bond;
+    struct source_server noted_server; /**< Of source_note_server(). */
+    enum source_state state;           /**< Of source_get_status(), once opened. */
     int opens, opens_that_fail;
     struct load_options load_options;
     enum err load_finish_result;

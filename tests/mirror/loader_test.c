@@ -207,3 +207,41 @@ Test(loader, can_be_stopped)
     expect_committed("");
     buf_free(&text);
 }
+
+static enum err load_bounded(int max_growth, bool force, struct why *why)
+{
+    static const char *files[] = {dump_path};
+    const struct load_request request = {
+        .files = files,
+        .file_count = 1,
+        .serial = 5,
+        .max_object = 1000,
+        .force = force,
+        .fetch = {.max_growth = max_growth},
+    };
+    struct load_report report;
+
+    return mirror_load(fake_source(), &request, &report, why);
+}
+
+/* Objects of other sources do not count. */
+Test(loader, refuses_a_dump_that_has_grown_too_much)
+{
+    struct buf dump = {0};
+    struct why why;
+
+    for (int i = 0; i < 1600; i++) {
+        buf_printf(&dump, "person: A%d\nsource: RIPE\n\nperson: B%d\nsource: OTHER\n\n", i, i);
+    }
+    write_file(dump_path, buf_str(&dump));
+    fake.objects = 1000;
+    cr_expect_eq(load_bounded(60, false, &why), ERR_OK, "%s", why.text);
+    cr_expect_eq(load_bounded(59, false, &why), ERR_DENIED);
+    cr_expect_not_null(strstr(why.text, "has 1600 objects, the source 1000"), "%s", why.text);
+    cr_expect_eq(load_bounded(59, true, &why), ERR_OK, "forced");
+    cr_expect_eq(load_bounded(0, false, &why), ERR_OK, "off");
+    fake.objects = 999;
+    cr_expect_eq(load_bounded(10, false, &why), ERR_OK, "a small source may grow");
+    cr_expect_eq(fake.loads, 4);
+    buf_free(&dump);
+}

@@ -131,6 +131,19 @@ Test(mirror_conf, every_value_of_a_registry_can_be_another)
     cr_expect_str_eq(ripe->serial, "c");
 }
 
+Test(mirror_conf, the_serial_may_be_the_servers)
+{
+    read_text(ONE("RIPE-GRS,RADB-GRS") "nrtm.import.RIPE-GRS.serial=nrtm\n"
+                                       "nrtm.import.RADB-GRS.host=127.0.0.1\n"
+                                       "nrtm.import.RADB-GRS.port=43\n"
+                                       "nrtm.import.RADB-GRS.aliases=a.example,b.example\n");
+    cr_expect(conf.sources[0].asks_serial);
+    cr_expect_eq(conf.sources[0].dump.count, 1, "with the registry's dump");
+    cr_expect_not(conf.sources[1].asks_serial);
+    cr_expect_str_eq(conf.sources[0].aliases, "");
+    cr_expect_str_eq(conf.sources[1].aliases, "a.example,b.example");
+}
+
 Test(mirror_conf, does_not_mix_the_registrys_dump_with_another_server_or_serial_file)
 {
     read_text(ONE("RIPE-GRS") "nrtm.import.RIPE-GRS.host=127.0.0.1\nnrtm.import.RIPE-GRS.port=1\n");

@@ -1,100 +1,7 @@
 /*
- * The client's state machine, on a fake clock, fake sockets and a fake storage.
+ * The client's state machine: sessions, their ends, and what comes after them.
  */
-#include "mirror/nrtm_client.h"
-
-#include <criterion/criterion.h>
-#include <criterion/parameterized.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "fake_net.h"
-#include "fake_storage.h"
-
-#define HEAD      "%START Version: 3 RIPE 11-12\n\n"
-#define OP(n)     "ADD " #n "\n\nperson: A\n\n"
-#define OPERATION "ADD 11\n\nperson: A\n\n"
-#define CURRENT   "%ERROR:401: invalid range: Not within 1-10\n\n"
-
-enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };
-
-static struct nrtm_client_conf conf;
-static struct nrtm_probes probes;
-static struct nrtm_client *client;
-static char log_path[] = "/tmp/client_test.XXXXXX";
-
-static void setup(void)
-{
-    int fd = mkstemp(log_path);
-
-    cr_assert_geq(fd, 0);
-    close(fd);
-    cr_assert_eq(log_open(log_path, NULL), ERR_OK);
-    fake_storage_reset(10);
-    fake_net_reset();
-    conf = (struct nrtm_client_conf){
-        .host = "nrtm.example",
-        .port = 4444,
-        .version = 3,
-        .poll_s = 60,
-        .max_object = 1000000,
-        .connect_timeout_s = 10,
-        .start_timeout_s = 300,
-        .idle_probe_s = 600,
-        .heartbeat_s = 6 * 3600,
-        .reset_grace_s = 1800,
-        .probes = &probes,
-    };
-    client = nrtm_client_new(&conf, fake_source(), NULL, &fake_clock);
-}
-
-static void teardown(void)
-{
-    nrtm_client_free(client);
-    cr_expect_eq(fake_conns_open(), 0, "a connection was left open");
-    cr_expect_eq(fake_connects_pending(), 0);
-    cr_expect_eq(fake_next_timer_ms(), -1, "a timer was left");
-    cr_expect_eq(fake.begun, 0, "a batch was left open");
-    unlink(log_path);
-}
-
-TestSuite(nrtm_client, .init = setup, .fini = teardown);
-
-/* Lines of the log that contain a text. */
-static int logged(const char *text)
-{
-    FILE *file = fopen(log_path, "r");
-    char line[2000];
-    int count = 0;
-
-    cr_assert_not_null(file);
-    while (fgets(line, sizeof(line), file) != NULL) {
-        count += strstr(line, text) != NULL;
-    }
-    fclose(file);
-    return count;
-}
-
-static struct nrtm_client_status status(void)
-{
-    struct nrtm_client_status out;
-
-    nrtm_client_get_status(client, &out);
-    return out;
-}
-
-static struct conn *start(void)
-{
-    nrtm_client_start(client);
-    return fake_accept();
-}
-
-static void expect_state(enum nrtm_state state)
-{
-    cr_expect_eq(status().state, state, "is in state %d", (int)status().state);
-}
+#include "client_lab.h"
 
 Test(nrtm_client, asks_for_everything_behind_its_position)
 {
@@ -266,7 +173,17 @@ Test(nrtm_client, asks_a_server_that_never_starts_for_less)
     cr_expect_str_eq(fake_sent(fake_accept()), "-g RIPE:3:11-LAST -k\n");
     fake_advance(301 * 1000);
     fake_advance(10 * 1000);
-    cr_expect_str_eq(fake_sent(fake_accept()), "-g RIPE:3:11-64010\n");
+    for (int range = 64000; range > 1; range /= 2) {
+        char line[40];
+
+        snprintf(line, sizeof(line), "-g RIPE:3:11-%d\n", 10 + (range < 1000 ? 1000 : range));
+        cr_expect_str_eq(fake_sent(fake_accept()), line);
+        fake_advance(301 * 1000);
+        cr_expect_eq(status().standing, STANDING_BACKOFF);
+        fake_advance(fake_next_timer_ms());
+    }
+    cr_expect_eq(logged("asks for 1000 serials at a time"), 1, "not for less");
+    cr_expect_eq(logged("WARN  [NrtmImporter] session"), 17, "each time");
 }
 
 Test(nrtm_client, cuts_its_requests_to_the_servers_limit)
@@ -523,128 +440,6 @@ Test(nrtm_client, stops_for_good_at_a_serial_that_cannot_be_stored)
     cr_expect_eq(fake_next_timer_ms(), -1);
     cr_expect_eq(status().standing, STANDING_DISABLED);
     cr_expect_eq(logged("ERROR [NrtmImporter] session"), 1);
-}
-
-/* --- liveness --- */
-
-Test(nrtm_client, probes_a_silent_stream_and_trusts_it_when_nothing_is_new)
-{
-    struct conn *conn = start(), *probe;
-
-    fake_receive(conn, HEAD OP(12));
-    fake_advance(605 * 1000);
-    cr_expect_eq(fake_connects_pending(), 1);
-    probe = fake_accept();
-    cr_expect_str_eq(fake_sent(probe), "-q sources\n");
-    fake_receive(probe, "% banner\n\nAPNIC:3:X:1-99\nRIPE:3:X:1-12\n");
-    cr_expect_eq(fake_conns_open(), 1, "the probe is closed, the stream goes on");
-    fake_advance(500 * 1000);
-    expect_state(NRTM_RECEIVING);
-    cr_expect_eq(fake_connects_pending(), 0);
-}
-
-Test(nrtm_client, asks_for_a_range_when_the_stream_is_stuck)
-{
-    struct conn *conn = start();
-
-    fake_receive(conn, HEAD OP(12));
-    fake_advance(605 * 1000);
-    fake_receive(fake_accept(), "RIPE:3:X:1-15\n");
-    fake_advance(170 * 1000);
-    cr_expect_eq(logged("reason=heartbeat"), 0, "two polls and a minute");
-    fake_advance(20 * 1000);
-    cr_expect_eq(logged("reason=heartbeat"), 1);
-    conn = fake_accept();
-    cr_expect_str_eq(fake_sent(conn), "-g RIPE:3:13-LAST\n");
-    fake_receive(conn, "%START Version: 3 RIPE 13-15\n\n%END RIPE\n\n");
-    cr_expect_eq(fake.hw, 15);
-    fake_settle();
-    cr_expect_str_eq(fake_sent(fake_accept()), "-g RIPE:3:16-LAST -k\n");
-}
-
-Test(nrtm_client, does_not_probe_a_host_that_another_mirror_probes)
-{
-    struct nrtm_client *other = nrtm_client_new(&conf, fake_source(), NULL, &fake_clock);
-    struct conn *conn = start(), *others;
-
-    nrtm_client_start(other);
-    others = fake_accept();
-    fake_receive(conn, HEAD);
-    fake_receive(others, HEAD);
-    fake_advance(605 * 1000);
-    cr_expect_eq(fake_connects_pending(), 1, "one at a time");
-    fake_receive(fake_accept(), "RIPE:3:X:1-12\n");
-    fake_advance(5 * 1000);
-    cr_expect_eq(fake_connects_pending(), 1, "then the other");
-    nrtm_client_free(other);
-    nrtm_client_stop(client);
-    cr_expect_null(probes.first);
-}
-
-Test(nrtm_client, takes_a_server_that_answers_no_probe_for_dead)
-{
-    fake_receive(start(), HEAD);
-    fake_advance(605 * 1000);
-    fake_refuse("no route");
-    cr_expect_eq(logged("reason=transient-error: a silent stream"), 1);
-    expect_state(NRTM_WAITING);
-}
-
-Test(nrtm_client, goes_on_when_a_server_knows_no_status_query)
-{
-    fake_receive(start(), HEAD);
-    fake_advance(605 * 1000);
-    {
-        struct conn *probe = fake_accept();
-
-        fake_receive(probe, "%% ERROR: Unrecognised command\n");
-        fake_eof(probe);
-    }
-    expect_state(NRTM_RECEIVING);
-}
-
-Test(nrtm_client, moves_hw_over_filtered_serials_by_heartbeat)
-{
-    struct conn *conn = start();
-
-    fake_receive(conn, HEAD);
-    for (int64_t t = 0; t < 6 * HOUR; t += 5 * MINUTE) {
-        fake_advance(5 * MINUTE - 1);
-        if (fake_connects_pending() > 0) {
-            break;
-        }
-        fake_receive(conn, "% still here\n");
-        fake_advance(1);
-    }
-    fake_advance(10 * 1000);
-    conn = fake_accept();
-    cr_expect_str_eq(fake_sent(conn), "-g RIPE:3:11-LAST\n");
-    fake_receive(conn, CURRENT);
-    fake_advance(20 * 1000);
-    cr_expect_str_eq(fake_sent(fake_accept()), "-g RIPE:3:11-LAST -k\n");
-    fake_advance(60 * 1000);
-    expect_state(NRTM_REQUESTED);
-}
-
-Test(nrtm_client, knows_since_when_it_is_not_up_to_date)
-{
-    int64_t cut_ms;
-
-    fake_receive(start(), HEAD OP(12));
-    fake_settle();
-    fake_advance(9 * MINUTE);
-    cr_expect_eq(status().fresh_ms, fake_now_ms, "it streams");
-    nrtm_client_position_moved(client);
-    cut_ms = fake_now_ms;
-    fake_settle();
-    for (int i = 0; i < 10; i++) {
-        fake_refuse("no");
-        fake_advance(fake_next_timer_ms());
-    }
-    cr_expect_gt(fake_now_ms, cut_ms + 5 * MINUTE);
-    cr_expect_leq(status().fresh_ms, cut_ms);
-    fake_receive(fake_accept(), "%ERROR:401: invalid range: Not within 1-12\n");
-    cr_expect_eq(status().fresh_ms, fake_now_ms);
 }
 
 Test(nrtm_client, leaves_a_range_that_stops_in_the_middle)

@@ -27,6 +27,12 @@ ParameterizedTestParameters(schedule, knows_what_is_due)
         {"a stream that goes on",
          {.has_dump = true, .has_stream = true, .is_ready = true, .is_streaming = true,
           .audit_minute = -1}, REFRESH_NONE},
+        {"a long backlog",
+         {.has_dump = true, .has_serial = true, .has_stream = true, .is_ready = true,
+          .may_heal = true, .is_far = true, .audit_minute = -1}, REFRESH_FAR},
+        {"a long backlog without a serial file",
+         {.has_dump = true, .has_stream = true, .is_ready = true, .may_heal = true, .is_far = true,
+          .audit_minute = -1}, REFRESH_NONE},
         {"a lost mirror",
          {.has_dump = true, .has_stream = true, .is_ready = true, .may_heal = true, .is_lost = true,
           .audit_minute = -1}, REFRESH_LOST},
@@ -71,6 +77,28 @@ Test(schedule, tries_for_ever_what_cannot_be_had_ever_more_slowly)
         now = schedule.retry_ms;
     }
     cr_expect_eq(last, 6 * HOUR_MS);
+}
+
+Test(schedule, tries_a_dump_in_place_of_a_backlog_once_in_six_hours)
+{
+    const struct schedule_view far = {.has_dump = true,
+                                      .has_serial = true,
+                                      .has_stream = true,
+                                      .is_ready = true,
+                                      .may_heal = true,
+                                      .is_far = true,
+                                      .audit_minute = -1};
+    struct schedule schedule = {0};
+
+    for (int has_failed = 0; has_failed < 2; has_failed++) {
+        int64_t now = HOUR_MS * (1 + 7 * has_failed);
+
+        cr_expect_eq(schedule_due(&schedule, &far, now, NOON), REFRESH_FAR);
+        schedule_done(&schedule, REFRESH_FAR, has_failed, now);
+        cr_expect_eq(schedule_due(&schedule, &far, now + 5 * HOUR_MS, NOON), REFRESH_NONE);
+        cr_expect_eq(schedule_due(&schedule, &lost, now + 1, NOON), REFRESH_LOST,
+                     "what is lost need not wait for it");
+    }
 }
 
 Test(schedule, does_not_let_an_empty_source_wait_for_more_than_an_hour)

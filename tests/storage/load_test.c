@@ -511,6 +511,54 @@ Test(load, what_was_kept_aside_goes_when_a_dump_covers_it)
     storage_free(storage);
 }
 
+Test(load, what_was_kept_aside_is_tried_again_as_of_its_serial)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+    struct quarantined row = {0};
+    struct load_options options = {.audit = true};
+    struct batch *batch;
+    struct why why;
+
+    load_well(source, 70, TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report);
+    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK);
+    cr_assert_eq(batch_quarantine(batch, 71, false, STR("mntner: A-MNT\nx: 71\n"), "?"), ERR_OK);
+    cr_assert_eq(batch_quarantine(batch, 72, false, STR("mntner: B-MNT\nx: 72\n"), "?"), ERR_OK);
+    cr_assert_eq(batch_quarantine(batch, 73, true, STR("cut"), "?"), ERR_OK);
+    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
+    update(source, 80, false, "mntner: B-MNT\nx: 80\n");
+
+    cr_assert_eq(source_next_quarantined(source, 0, &row, &why), ERR_OK, "%s", why.text);
+    cr_expect_eq(row.serial, 71);
+    cr_expect(row.is_whole && !row.is_delete);
+    cr_expect(str_eq(buf_str(&row.raw), STR("mntner: A-MNT\nx: 71\n")));
+    options.serial = row.serial;
+    options.quarantined = row.id;
+    cr_assert_eq(load(source, options, TEXTS("mntner: A-MNT;x: 71;"), &report, &why), ERR_OK, "%s",
+                 why.text);
+    cr_expect_eq(report.changed, 1);
+    cr_expect_eq(report.removed, 0, "the others stay");
+
+    cr_assert_eq(source_next_quarantined(source, row.id, &row, &why), ERR_OK, "%s", why.text);
+    options.serial = row.serial;
+    options.quarantined = row.id;
+    cr_assert_eq(load(source, options, TEXTS("mntner: B-MNT;x: 72;"), &report, &why), ERR_OK, "%s",
+                 why.text);
+    cr_expect_eq(report.changed, 0, "it changed since");
+
+    cr_assert_eq(source_next_quarantined(source, row.id, &row, &why), ERR_OK, "%s", why.text);
+    cr_expect(row.is_delete && !row.is_whole);
+    cr_expect_eq(source_next_quarantined(source, row.id, &row, &why), ERR_NOT_FOUND);
+    cr_expect_str_eq(database_list("SELECT serial FROM nrtm_quarantine"), "73");
+    cr_expect_str_eq(database_list("SELECT REPLACE(object, '\\n', ';') FROM last"),
+                     "mntner: A-MNT;x: 71; mntner: B-MNT;x: 80;");
+    cr_expect_eq(position_of(source).hw, 80);
+    cr_expect_eq(status_of(source).quarantined, 1);
+    buf_free(&row.raw);
+    storage_free(storage);
+}
+
 Test(load, after_a_reset_the_dump_and_its_serial_replace_ours)
 {
     struct source *source;

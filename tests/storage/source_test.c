@@ -375,6 +375,47 @@ Test(source, the_state_is_noted_for_sql_readers)
     storage_free(storage);
 }
 
+Test(source, its_position_is_of_the_server_that_answered_until_somebody_sets_it)
+{
+    const struct source_server server = {.host = "nrtm.example",
+                                         .port = 4444,
+                                         .version = 3,
+                                         .filtered = true,
+                                         .start_first = 11,
+                                         .start_last = 12,
+                                         .max = 12};
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct source_bond bond;
+    struct why why;
+
+    cr_assert_eq(source_set_serial(source, 10, &why), ERR_OK, "%s", why.text);
+    source_note_server(source, &server);
+    source_note_state(source, "STREAM", NULL);
+    cr_expect_str_eq(database_list("SELECT CONCAT_WS('/', host, port, version, filtered, "
+                                   "last_start_first, last_start_last, source_max) "
+                                   "FROM nrtm_state"),
+                     "nrtm.example/4444/3/1/11/12/12");
+    cr_expect_not(sync(source));
+    source_get_bond(source, &bond);
+    cr_expect_str_eq(bond.host, "nrtm.example");
+    cr_expect_str_eq(bond.source, source_upstream(source));
+    cr_expect_eq(bond.boot_serial, 10);
+    cr_expect_gt(bond.hw_time_s, 0);
+    cr_assert_eq(source_set_serial(source, 20, &why), ERR_OK, "%s", why.text);
+    cr_expect_not(sync(source));
+    source_get_bond(source, &bond);
+    cr_expect_str_eq(bond.host, "", "by command");
+    source_note_server(source, &server);
+    add(source, 21, "mntner: A-MNT\nsource: RIPE\n");
+    database_exec("UPDATE serials SET serial_id = 30");
+    cr_expect(sync(source));
+    cr_expect_not(sync(source));
+    source_get_bond(source, &bond);
+    cr_expect_str_eq(bond.host, "", "by an edit");
+    storage_free(storage);
+}
+
 Test(source, housekeeping_and_sync_do_nothing_while_a_batch_is_open)
 {
     struct source *source;

@@ -150,6 +150,9 @@ class FtpServer:
             command, _, argument = line.decode("latin-1").strip().partition(" ")
             name = argument.lstrip("/")
             data, modified = self.files.get(name, (None, None))
+            if line.startswith(b"\x16"):
+                self.events.append("TLS")  # Somebody tries HTTPS here.
+                return
             if command in ("SIZE", "MDTM", "RETR") and data is None:
                 self.say(session, "550 no such file")
             elif command == "SIZE":

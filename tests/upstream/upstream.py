@@ -4,8 +4,7 @@
     upstream.py journal FILE.nrtm[.gz] [options]     plays a recorded stream
     upstream.py endless DUMP[.gz] --state FILE       invents changes for ever (changes.py)
 
-It speaks as RIPE's server does, or as IRRd or the old C server does (--dialect), and misbehaves as
-planned. It prints one line per event, to standard output or to --log FILE:
+It speaks as one of the servers of dialects.py does (--dialect), and misbehaves as planned. It prints one line per event, to standard output or to --log FILE:
 
     listening 127.0.0.1:4444
     accept 1 127.0.0.1:51234         one per connection, numbered from 1
@@ -16,6 +15,7 @@ planned. It prints one line per event, to standard output or to --log FILE:
 Plans. A plan is a JSON object that says how one session goes wrong; sessions take plans in turn (--plan,
 or the command `plan`), and when none is left they go right. `-q` requests take none.
 
+    refuse        a kind of refusal (dialects.py), in the words of the dialect
     answer        this text instead of everything, then close
     banner        this text instead of the dialect's banner
     source        this name in START and END
@@ -25,6 +25,7 @@ or the command `plan`), and when none is left they go right. `-q` requests take 
     replace       {"70000005": "raw text instead of this serial's op"}
     before        {"70000005": "raw text in front of this serial's op"}
     repeat        [70000001, 70000010]: send these ops again after the second one
+    cut_in        a serial: close in the middle of its op, whenever it is its turn
     no_end        leave out %END
     chunk         send so many bytes at a time, each in a packet of its own
     stall_after   stop sending after so many bytes, keep the connection open until `release`
@@ -60,9 +61,8 @@ import threading
 import time
 
 from changes import Changes
+from dialects import DIALECTS
 
-BANNER = (b"% The RIPE Database is subject to Terms and Conditions.\n"
-          b"% See https://docs.db.ripe.net/terms-conditions.html\n\n")
 REQUEST = re.compile(r"^([A-Za-z0-9_-]+):(\d+):(\d+)-(\d+|LAST)$", re.IGNORECASE)
 OPS_PER_SEND = 2048
 WINDOW = 200000  # Ops that endless mode keeps.
@@ -77,6 +77,7 @@ class Journal:
         self.serials = []
         self.ops = []  # b"ADD 5\n\n<text>\n"
         self.last = 0
+        self.begin = None  # Of the counter, when others have a share in it.
         self.changed = threading.Condition()
 
     @classmethod
@@ -117,6 +118,8 @@ class Journal:
 
     @property
     def first(self):
+        if self.begin is not None:
+            return self.begin
         return self.serials[0] if self.serials else self.last + 1
 
     def between(self, first, last):
@@ -137,6 +140,7 @@ class Session:
     def __init__(self, upstream, number, sock):
         self.upstream = upstream
         self.journal = upstream.journal
+        self.dialect = upstream.dialect
         self.number = number
         self.sock = sock
         self.plan = {}
@@ -213,103 +217,114 @@ class Session:
     # --- the conversation ---
 
     def talk(self):
-        dialect = self.upstream.dialect
         if self.upstream.is_refusing:
             raise Ended("refused")
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if dialect == "ripe":
+        if self.dialect.banner_first:
             self.plan = self.upstream.take_plan()
-            self.send(self.plan.get("banner", "").encode("latin-1") or BANNER)
+            self.send(self.plan.get("banner", "").encode("latin-1") or self.dialect.banner)
         lines = self.sock.makefile("rb")
         while True:
             line = lines.readline(4096)
             if not line:
                 raise Ended("peer")
             self.answer(line.decode("latin-1").strip())
-            if dialect != "irrd" or not self.stay:
+            if not self.stay:
                 return
 
     def answer(self, request):
         self.upstream.log("request %d %s" % (self.number, request))
         self.stay = False
         words = re.sub("^-g", "-g ", request).split()
-        if "-q" in words:
+        if "-q" in words or request.startswith("!"):
             self.upstream.return_plan(self.plan)
             self.plan = {}
-            self.answer_q(words)
+            self.answer_status(request, words)
             return
         self.plan = self.plan or self.upstream.take_plan()
         if "answer" in self.plan:
             self.send(self.plan["answer"].encode("latin-1"))
             raise Ended("answer")
-        is_keepalive = "-k" in words
         if "-g" not in words or words[-1] == "-g":
-            self.refuse("405: no flags passed" if "-g" not in words
-                        else "405: syntax error: Option g requires an argument", "Invalid command")
-        range_text = words[words.index("-g") + 1]
-        match = REQUEST.match(range_text)
+            self.refuse("syntax")
+        match = REQUEST.match(words[words.index("-g") + 1])
         if not match:
-            self.refuse("405: syntax error", "Invalid parameter: must contain three elements")
+            self.refuse("syntax")
         if self.plan.get("hold"):
             self.wait_for_release()
-        self.serve_range(match[1], int(match[2]), int(match[3]), match[4], is_keepalive)
+        self.serve_range(match[1], int(match[2]), int(match[3]), match[4], "-k" in words)
 
-    def answer_q(self, words):
-        journal = self.journal
-        if words[0] != "-q" or len(words) > 2:
-            self.refuse("405: -q cannot be used with any other options", "Invalid command")
-        if words[1:] == ["sources"]:
-            self.send(b"%s:3:X:%d-%d\n\n" % (journal.source.encode(), journal.first, journal.last))
-        elif words[1:] == ["version"]:
+    def answer_status(self, request, words):
+        journals = self.upstream.journals
+        if not self.upstream.tells_status:
+            self.send(b"F Unrecognised command\n")
+        elif request.startswith("!j"):
+            journal = self.upstream.journal_of(request[2:])
+            text = self.dialect.journal_status(journal) if journal else None
+            self.send(text or b"F Unrecognised command\n")
+        elif words == ["-q", "sources"]:
+            self.send(self.dialect.sources(journals))
+        elif words == ["-q", "version"]:
             self.send(b"% nrtm-server-test\n\n")
         else:
-            self.refuse("405: unsupported option for -q flag.", "Invalid command")
+            self.refuse("syntax")
 
-    def refuse(self, ripe_text, irrd_text):
-        """Say %ERROR the way of the dialect and end."""
-        if self.upstream.dialect == "irrd":
-            self.send(("%% ERROR: " + irrd_text + "\n\n\n").encode())
-        else:
-            before, after = ("\n", "\n\n") if self.upstream.dialect == "legacy" else ("", "\n")
-            self.send((before + "%ERROR:" + ripe_text + "\n" + after).encode())
+    def refuse(self, kind, source="", first=0):
+        """In the words of the dialect, and end."""
+        self.send(self.dialect.refusal(kind, source=source, first=first, min=self.journal.first,
+                                       max=self.journal.last, limit=self.upstream.range_limit))
+        if kind == "up-to-date" and not self.dialect.pushes:
+            return
         raise Ended("error")
 
     def serve_range(self, source, version, first, last_text, is_keepalive):
-        journal = self.journal
-        dialect = self.upstream.dialect
-        if source.upper() != journal.source.upper():
-            self.refuse("403: unknown source " + source, "Unknown source: " + source)
+        dialect, journal = self.dialect, self.upstream.journal_of(source)
+        if journal is None:
+            self.refuse("unknown-source", source)
+        self.journal = journal
+        if "refuse" in self.plan:
+            self.refuse(self.plan["refuse"], source, first)
+            return
         if version not in (1, 2, 3):
-            self.refuse("406: NRTM version mismatch", "Invalid NRTM version: %d" % version)
+            self.refuse("version")
         newest = journal.last
-        is_open = last_text.upper() == "LAST" or (is_keepalive and dialect != "irrd")
+        is_open = last_text.upper() == "LAST" or (is_keepalive and dialect.pushes)
         last = newest if is_open else int(last_text)
-        if dialect == "irrd" and first == newest + 1:
-            self.send(b"% Warning: there are no newer updates available\n\n\n")
-            self.stay = is_keepalive
+        if first == newest + 1:
+            self.stay = is_keepalive and not dialect.pushes
+            self.refuse("up-to-date", source, first)
             return
         if not is_open and last < first:
-            self.refuse("405: syntax error", "Invalid serial range: %d-%d" % (first, last))
-        if not journal.first <= first <= newest or last > newest:
-            self.refuse("401: invalid range: Not within %d-%d" % (journal.first, newest),
-                        "Serials %d - %d do not exist" % (first, last))
+            self.refuse("syntax")
+        if first > newest or last > newest:
+            self.refuse("too-new", source, max(first, last))
+        if first < journal.first:
+            self.refuse("too-old", source, first)
+        if self.upstream.range_limit and last - first >= self.upstream.range_limit:
+            self.refuse("too-many")
+        is_expired = self.upstream.oldest is not None and first < self.upstream.oldest
+        if is_expired and not dialect.expired_after_start:
+            self.refuse("expired")
         self.start(source, version, first, last)
-        if dialect == "ripe" and source != journal.source:
+        if is_expired:
+            self.send(dialect.expired_after_start.encode())
+            raise Ended("error")
+        if dialect.strict_case and source != journal.source:
             first = last + 1  # RIPE compares the name as typed with each object's source.
         at = self.send_ops(version, first, last)
-        if is_keepalive and dialect != "irrd":
+        if is_keepalive and dialect.pushes:
             self.stream(version, at)
         elif not self.plan.get("no_end"):
             name = self.plan.get("source", source)
-            self.send(("%%END %s\n\n" % name).encode() + (b"" if dialect == "ripe" else b"\n"))
+            self.send(dialect.end.format(source=name.upper() if dialect.upper_end else name).encode())
             self.stay = is_keepalive
 
     def start(self, source, version, first, last):
         plan = self.plan
-        lead = b"\n% This is the old server.\n\n" if self.upstream.dialect == "legacy" else b""
-        self.send(lead + ("%%START Version: %d %s %d-%d%s\n\n" % (
-            version, plan.get("source", source), plan.get("first", first), plan.get("last", last),
-            plan.get("suffix", ""))).encode("latin-1"))
+        name = self.journal.source.lower() if self.dialect.upper_end else source
+        self.send((self.dialect.lead + "%%START Version: %d %s %d-%d%s\n\n" % (
+            version, plan.get("source", name), plan.get("first", first), plan.get("last", last),
+            plan.get("suffix", self.dialect.suffix))).encode("latin-1"))
         if version < 3:
             self.send(b"%%WARNING: NRTM version %d is deprecated, please consider migrating to "
                       b"version 3!\n\n" % version)
@@ -323,6 +338,11 @@ class Session:
             if not ops:
                 return last + 1
             at = ops[-1][0] + 1
+            bad = self.plan.get("cut_in")
+            if bad in [serial for serial, _ in ops]:
+                self.send(b"".join(op for serial, op in ops if serial < bad))
+                self.send(next(op[:len(op) // 2] for serial, op in ops if serial == bad))
+                raise Ended("cut")
             if self.is_over.is_set():
                 raise Ended("stop")
             self.send(b"".join(self.as_planned(serial, op, version) for serial, op in ops)
@@ -374,9 +394,13 @@ class Upstream:
     """The listener. Usable in the same process: tests read `accepts` and call publish() and plan()."""
 
     def __init__(self, journal, host="127.0.0.1", port=0, dialect="ripe", marks_batches=False,
-                 log=None):
+                 log=None, twins=()):
         self.journal = journal
-        self.dialect = dialect
+        self.journals = [journal, *twins]  # Of other sources that count with the same counter.
+        self.dialect = DIALECTS[dialect]()
+        self.tells_status = True  # Knows -q and !j.
+        self.range_limit = None   # IRRd's: serials in a request.
+        self.oldest = None        # What is asked from below it is refused for its age.
         self.marks_batches = marks_batches
         self.accepts = 0
         self.released = 0
@@ -428,6 +452,10 @@ class Upstream:
                 raise TimeoutError("upstream: no event %r in %r" % (pattern, self.events[after:]))
             return index
 
+    def journal_of(self, source):
+        return next((journal for journal in self.journals
+                     if journal.source.upper() == source.upper()), None)
+
     def forget(self, session):
         self.sessions.discard(session)
 
@@ -443,12 +471,14 @@ class Upstream:
             self.plans.insert(0, plan)
 
     def publish(self, last):
-        self.journal.publish(last)
+        for journal in self.journals:
+            journal.publish(last)
 
     def release(self):
-        with self.journal.changed:
-            self.released += 1
-            self.journal.changed.notify_all()
+        self.released += 1
+        for journal in self.journals:
+            with journal.changed:
+                journal.changed.notify_all()
 
     def cut(self):
         for session in list(self.sessions):
@@ -548,7 +578,7 @@ def parse_arguments():
     parser.add_argument("file")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free one, see the log")
-    parser.add_argument("--dialect", choices=("ripe", "irrd", "legacy"), default="ripe")
+    parser.add_argument("--dialect", choices=list(DIALECTS), default="ripe")
     parser.add_argument("--marks", action="store_true", help="%%END a - b after each batch of a -k")
     parser.add_argument("--log", help="file for the event lines")
     parser.add_argument("--pid-file")
