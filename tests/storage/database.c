@@ -148,6 +148,7 @@ struct sql *database_connect(void)
 }
 
 int64_t test_wall_ms = 1795348800000, test_mono_ms;
+bool test_mono_stands;
 void (*test_mono_hook)(void);
 
 static int64_t wall_ms(const struct clock *clock)
@@ -160,7 +161,7 @@ static int64_t mono_ms(const struct clock *clock)
     if (test_mono_hook != NULL) {
         test_mono_hook();
     }
-    return system_clock.mono_ms(&system_clock) + test_mono_ms;
+    return test_mono_ms + (test_mono_stands ? 0 : system_clock.mono_ms(&system_clock));
 }
 
 const struct clock test_clock = {wall_ms, mono_ms};

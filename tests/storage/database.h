@@ -48,8 +48,9 @@ void database_kill_at(const char *fault, void (*run)(struct source *source, cons
 struct storage *database_open_when_free(struct source **source_out);
 /** Time that stands still, at 2026-11-22 12:00:00 UTC, unless a test moves it. */
 extern int64_t test_wall_ms;
-/** The monotonic clock goes by itself; this is added. The hook, when there is one, is called by
- * whoever looks at it. */
+/** The monotonic clock goes by itself, unless it stands still; this is added. The hook, when there
+ * is one, is called by whoever looks at it. */
 extern int64_t test_mono_ms;
+extern bool test_mono_stands;
 extern void (*test_mono_hook)(void);
 extern const struct clock test_clock;
