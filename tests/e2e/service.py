@@ -298,6 +298,9 @@ def test_an_export_loads_back_equal(lab):
     code, text = lab.whoisd("--export", "RIPE-GRS", "/nowhere/dump", check=False)
     equal(code, 1, "exit code of an export that fails: " + text)
     expect_in("/nowhere/dump.new: No such file", text)
+    code, text = lab.whoisd("--load", "RIPE-GRS", "/nowhere.db", check=False)
+    equal(code, 1, "exit code of a load that fails: " + text)
+    expect_in("[^/]/nowhere.db: No such file", text)
 
 
 def test_apply_a_stream_file(lab):
