@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -115,6 +116,30 @@ def test_start_names_what_is_in_the_way(lab):
     code, text = lab.init("start", check=False)
     equal(code, 1, "exit code of a start with an unknown log level: " + text)
     expect_in("properties.*log.level.*DEBUG, INFO", text)
+
+
+def test_quickstart_names_a_used_port_before_it_builds(lab):
+    clone = os.path.join(lab.root, "clone")
+    os.mkdir(clone)
+    shutil.copy(os.path.join(ROOT, "quickstart.sh"), clone)
+    shutil.copytree(os.path.join(ROOT, "etc"), os.path.join(clone, "etc"))
+    with open(os.path.join(clone, "quickstart.sh"), encoding="ascii") as file:
+        text = file.read()
+    packages = re.search('^run_packages="(.*?)"', text, re.M | re.S).group(1).split()
+    state = subprocess.run("dpkg-query -W -f '${Status}\n' " + " ".join(packages), shell=True,
+                           capture_output=True, text=True)
+    if state.stdout.count(" installed\n") != len(packages):
+        return  # Tests install nothing.
+    for variable, other, what in (("WHOIS_PORT", "UPSTREAM_PORT", "whoisd"),
+                                  ("UPSTREAM_PORT", "WHOIS_PORT", "the NRTM upstream")):
+        with socket.create_server(("127.0.0.1", 0)) as holder:
+            port = holder.getsockname()[1]
+            run = subprocess.run([clone + "/quickstart.sh"], capture_output=True, text=True,
+                                 env={variable: str(port), other: str(free_port())})
+        equal(run.returncode, 1, "exit code of quickstart: " + run.stdout + run.stderr)
+        expect_in(r"port %d, for %s, is in use by \S+, pid %d;" % (port, what, os.getpid()),
+                  run.stderr)
+        equal(os.path.exists(os.path.join(clone, "build")), False, "whether something was built")
 
 
 def test_second_server_is_refused(lab):
