@@ -406,7 +406,7 @@ static void on_connected(struct run *run, struct client *client)
     client_listen_for(run, client, EPOLL_CTL_MOD, EPOLLIN);
 }
 
-/* Serve events until the deadline or SIGTERM, or when draining until every client has its answer. */
+/* Serve events until the deadline or SIGTERM, when draining until every client has its answer. */
 static void run_until(struct run *run, uint64_t deadline)
 {
     struct epoll_event events[256];
