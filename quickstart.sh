@@ -20,7 +20,7 @@ cd "$root"
 source=RIPE-GRS
 sample=tests/data/ripe-small
 run_packages="autoconf automake make gcc libc6-dev pkgconf libev-dev libmariadb-dev libpcre2-dev
-    zlib1g-dev libzstd-dev libcurl4-openssl-dev mariadb-server-core mariadb-client-core
+    zlib1g-dev libzstd-dev libcurl4-openssl-dev libssl-dev mariadb-server-core mariadb-client-core
     mariadb-client python3 iproute2 procps whois netcat-openbsd telnet"
 check_packages="libcriterion-dev clang libclang-rt-14-dev clang-format cppcheck groff-base"
 

@@ -177,7 +177,8 @@ part_long()
 {
     [ -x "$out/gcc/whoisd" ] || run gcc-build build gcc CC=gcc --enable-werror || return
     E2E_LONG=1 run long-scenarios check_in gcc check-TESTS \
-        TESTS="$(scenarios faults end_state snapshots bad_input service healing golden access)"
+        TESTS="$(scenarios faults end_state snapshots bad_input service mirrors healing \
+            golden access)"
 }
 
 part_sanitizers()

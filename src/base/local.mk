@@ -8,6 +8,5 @@ libbase_a_SOURCES = \
     src/base/err.c src/base/err.h \
     src/base/fault.c src/base/fault.h \
     src/base/log.c src/base/log.h \
-    src/base/md5.c src/base/md5.h \
     src/base/merge_sort.c src/base/merge_sort.h \
     src/base/str.c src/base/str.h

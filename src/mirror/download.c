@@ -17,10 +17,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/md5.h"
 #include "mirror/dump.h"
 #include "mirror/fetch.h"
 #include "mirror/input.h"
+#include "mirror/md5_sum.h"
 
 enum {
     PATH_BYTES = 2500,
@@ -265,56 +265,10 @@ static enum err fetch(struct download *d, const char *url, const char *path, con
 
 /* --- checksums that are published beside a file --- */
 
-static enum err sum_file(const struct download *d, const char *path, char hex[33], struct why *why)
-{
-    FILE *file = fopen(path, "re");
-    char chunk[1 << 16];
-    struct md5 md5;
-    size_t got = 1;
-    bool failed = file == NULL;
-
-    md5_begin(&md5);
-    while (!failed && got > 0 && !is_cancelled(d)) {
-        got = fread(chunk, 1, sizeof(chunk), file);
-        failed = ferror(file) != 0;
-        md5_add(&md5, chunk, got);
-    }
-    if (failed) {
-        (void)why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    md5_end(&md5, hex);
-    return failed            ? ERR_IO
-           : is_cancelled(d) ? why_set(why, ERR_STOPPED, "%s: stopped", d->name)
-                             : ERR_OK;
-}
-
-/* The first word of 32 hexadecimal digits: "SUM  ripe.db.gz", "MD5 (ripe.db.gz) = SUM". */
-static bool find_sum(struct str text, char hex[33])
-{
-    size_t digits = 0;
-
-    for (size_t at = 0; at <= text.len; at++) {
-        bool is_digit = at < text.len && isxdigit((unsigned char)text.at[at]);
-
-        if (!is_digit && digits == 32) {
-            for (size_t i = 0; i < 32; i++) {
-                hex[i] = (char)tolower((unsigned char)text.at[at - 32 + i]);
-            }
-            hex[32] = '\0';
-            return true;
-        }
-        digits = is_digit ? digits + 1 : 0;
-    }
-    return false;
-}
-
 /* Of a file with a checksum beside it; one without is as good as its gzip trailer. */
 static enum err check_sum(struct download *d, const struct part *part, struct why *why)
 {
-    char url[2400], path[PATH_BYTES], said[33], found[33];
+    char url[2400], path[PATH_BYTES], said[MD5_TEXT_BYTES], found[MD5_TEXT_BYTES];
     struct buf text = {0};
     struct fetched got;
     enum err rc;
@@ -330,8 +284,8 @@ static enum err check_sum(struct download *d, const struct part *part, struct wh
     }
     rc = input_slurp(path, SUM_FILE_MAX, &text, why);
     unlink(path);
-    if (rc == ERR_OK && find_sum(buf_str(&text), said)) {
-        rc = sum_file(d, part->path, found, why);
+    if (rc == ERR_OK && md5_sum_find(buf_str(&text), said)) {
+        rc = md5_sum_file(part->path, d->wanted->cancel, found, why);
         if (rc == ERR_OK && strcmp(said, found) != 0) {
             rc = why_set(why, ERR_CORRUPT, "%s: its MD5 is %s, and %s by the file beside it",
                          part->url, found, said);

@@ -1,5 +1,5 @@
 noinst_LIBRARIES += libmirror.a
-libmirror_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS) $(CURL_CFLAGS)
+libmirror_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
 libmirror_a_SOURCES = \
     src/mirror/download.c src/mirror/download.h \
     src/mirror/dump.c src/mirror/dump.h \
@@ -8,6 +8,7 @@ libmirror_a_SOURCES = \
     src/mirror/input.c src/mirror/input.h \
     src/mirror/intake.c src/mirror/intake.h \
     src/mirror/loader.c src/mirror/loader.h \
+    src/mirror/md5_sum.c src/mirror/md5_sum.h \
     src/mirror/mirror.c src/mirror/mirror.h src/mirror/member.h src/mirror/mirror_conf.c \
     src/mirror/mirror_status.c \
     src/mirror/quarantine.c src/mirror/quarantine.h src/mirror/refresh.c \

@@ -17,6 +17,7 @@ struct retrying {
     struct source *source;
     const struct load_request *request;
     struct arena *arena;
+    int64_t boot; /* Serial of the dump, for what came with it. */
     uint64_t applied, overtaken, left;
 };
 
@@ -30,12 +31,12 @@ static bool has_key(struct retrying *r, struct str text)
            rpsl_object_key(&object, r->arena, &key) == ERR_OK;
 }
 
-/* @param boot  Serial of the dump, for what came with it. */
 static enum err load_row(struct retrying *r, const struct quarantined *row, struct str text,
-                         int64_t boot, struct load_report *report, struct why *why)
+                         struct load_report *report, struct why *why)
 {
-    const struct load_options options = {
-        .serial = row->serial > boot ? row->serial : boot, .audit = true, .quarantined = row->id};
+    const struct load_options options = {.serial = row->serial > r->boot ? row->serial : r->boot,
+                                         .audit = true,
+                                         .quarantined = row->id};
     struct load *load;
     enum err rc = load_begin(r->source, &options, &load, why);
 
@@ -56,16 +57,14 @@ static void try_row(struct retrying *r, const struct quarantined *row)
                             .upstream = source_upstream(r->source),
                             .charset = r->request->charset};
     struct load_report report = {0};
-    struct source_bond bond;
     struct str text;
     struct why why;
 
-    source_get_bond(r->source, &bond);
     if (!row->is_whole || row->is_delete ||
         intake_text(&intake, buf_str(&row->raw), "in nrtm_quarantine", &text) == INTAKE_FOREIGN ||
         !has_key(r, text)) {
         r->left++;
-    } else if (load_row(r, row, text, bond.boot_serial, &report, &why) != ERR_OK) {
+    } else if (load_row(r, row, text, &report, &why) != ERR_OK) {
         log_warn(LOG_LOADER, "%s: row %lld of nrtm_quarantine: %s", source_name(r->source),
                  (long long)row->id, why.text);
         r->left++;
@@ -79,12 +78,16 @@ static void try_row(struct retrying *r, const struct quarantined *row)
 
 void mirror_retry_quarantine(struct source *source, const struct load_request *request)
 {
-    struct retrying r = {source, request, arena_new(ARENA_BYTES), 0, 0, 0};
+    struct retrying r = {.source = source, .request = request, .arena = arena_new(ARENA_BYTES)};
     struct quarantined row = {0};
+    struct source_bond bond;
     struct why why = {""};
-    enum err rc = ERR_OK;
+    bool changed;
+    enum err rc = source_sync(source, &changed, &why); /* The dump may be of just now. */
 
-    for (int i = 0; i < ROWS_MAX && !atomic_load(request->cancel); i++) {
+    source_get_bond(source, &bond);
+    r.boot = bond.boot_serial;
+    for (int i = 0; rc == ERR_OK && i < ROWS_MAX && !atomic_load(request->cancel); i++) {
         rc = source_next_quarantined(source, row.id, &row, &why);
         if (rc != ERR_OK) {
             break;

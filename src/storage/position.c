@@ -20,7 +20,7 @@ enum {
     RECONNECT_MS = 200
 }; /* To learn the end of a COMMIT whose answer was lost. */
 
-enum err position_read(struct source *source, struct sql *sql, struct database_position *out,
+enum err position_look(const struct source *source, struct sql *sql, struct database_position *out,
                        struct why *why)
 {
     const struct str *row;
@@ -47,14 +47,32 @@ enum err position_read(struct source *source, struct sql *sql, struct database_p
     out->is_loading = sql_to_number(row[6]) != 0;
     out->bulk_end = (uint32_t)sql_to_number(row[7]);
     out->pruned = sql_to_number(row[11]);
-    pthread_mutex_lock(&source->status_mutex);
-    source->bond.boot_serial = sql_to_number(row[5]);
-    source->bond.hw_time_s = sql_to_number(row[10]);
-    snprintf(source->bond.source, sizeof(source->bond.source), "%.*s", STR_ARG(row[8]));
-    snprintf(source->bond.host, sizeof(source->bond.host), "%.*s", STR_ARG(row[9]));
-    pthread_mutex_unlock(&source->status_mutex);
+    out->bond.boot_serial = sql_to_number(row[5]);
+    out->bond.hw_time_s = sql_to_number(row[10]);
+    snprintf(out->bond.source, sizeof(out->bond.source), "%.*s", STR_ARG(row[8]));
+    snprintf(out->bond.host, sizeof(out->bond.host), "%.*s", STR_ARG(row[9]));
     sql_end_rows(sql);
     return ERR_OK;
+}
+
+enum err position_read(struct source *source, struct sql *sql, struct database_position *out,
+                       struct why *why)
+{
+    enum err rc = position_look(source, sql, out, why);
+
+    if (rc == ERR_OK) {
+        pthread_mutex_lock(&source->status_mutex);
+        source->bond = out->bond;
+        pthread_mutex_unlock(&source->status_mutex);
+    }
+    return rc;
+}
+
+/** Whose serials these are, as nrtm_state says from now on. Under status_mutex. */
+static void bind(struct source *source, const char *upstream, const char *host)
+{
+    snprintf(source->bond.source, sizeof(source->bond.source), "%s", upstream);
+    snprintf(source->bond.host, sizeof(source->bond.host), "%s", host);
 }
 
 enum err position_lock(struct sql *sql, struct why *why)
@@ -104,6 +122,7 @@ enum err position_unbind(struct source *source, struct sql *sql, struct why *why
 {
     pthread_mutex_lock(&source->status_mutex);
     source->server.host[0] = '\0'; /* What waits is of the position before. */
+    bind(source, "", "");
     pthread_mutex_unlock(&source->status_mutex);
     return sql_exec(sql, why, "UPDATE nrtm_state SET source = '', host = '' WHERE mirror = '%s'",
                     source->name);
@@ -208,14 +227,15 @@ static void write_server(struct source *source)
                       server.port, server.version, server.filtered, server.start_first,
                       server.start_last, server.min, server.max, source->name);
     }
-    if (source_sql_done(source, rc, &why) != ERR_OK) {
-        pthread_mutex_lock(&source->status_mutex);
-        if (source->server.host[0] == '\0') {
-            source->server = server; /* Nothing newer came meanwhile. */
-            source->note.is_pending = true;
-        }
-        pthread_mutex_unlock(&source->status_mutex);
+    rc = source_sql_done(source, rc, &why);
+    pthread_mutex_lock(&source->status_mutex);
+    if (rc == ERR_OK) {
+        bind(source, source->upstream, server.host);
+    } else if (source->server.host[0] == '\0') {
+        source->server = server; /* Nothing newer came meanwhile. */
+        source->note.is_pending = true;
     }
+    pthread_mutex_unlock(&source->status_mutex);
     sql_array_fini(&array);
 }
 

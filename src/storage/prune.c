@@ -279,7 +279,7 @@ static enum err walk_serials(struct pass *pass, void *context, bool *is_last, st
     enum err rc = sql_begin(pass->sql, why);
 
     if (rc == ERR_OK) {
-        rc = position_read(pass->source, pass->sql, &found, why);
+        rc = position_look(pass->source, pass->sql, &found, why);
     }
     if (rc == ERR_OK && found.is_loading) {
         rc = why_set(why, ERR_BUSY, "%s is being loaded", pass->source->name);

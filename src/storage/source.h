@@ -145,7 +145,7 @@ struct source_position {
 };
 void source_get_position(struct source *source, struct source_position *out);
 
-/** What the position is of, as nrtm_state had it at the last sync or commit. */
+/** What the position is of, as nrtm_state has it, or had it at the last sync or commit. */
 struct source_bond {
     char source[64], host[256]; /**< Whose serials these are; "": of whoever answers next, since a
                                      dump was loaded or an operator set the position. */

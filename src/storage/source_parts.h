@@ -175,8 +175,14 @@ struct database_position {
     int64_t pruned; /* Rows of `serials` up to this one may be missing. */
     uint32_t bulk_end;
     bool has_boot_serial, is_loading;
+    struct source_bond bond;
 };
+/** Read it and remember its bond: for whoever has the writer lock, so that nothing older comes
+ * behind something newer. */
 enum err position_read(struct source *source, struct sql *sql, struct database_position *out,
+                       struct why *why) MUST_CHECK;
+/** Read it for oneself. */
+enum err position_look(const struct source *source, struct sql *sql, struct database_position *out,
                        struct why *why) MUST_CHECK;
 /** Inside a transaction: wait for other writers and keep them out until it ends. */
 enum err position_lock(struct sql *sql, struct why *why) MUST_CHECK;

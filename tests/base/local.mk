@@ -7,7 +7,6 @@ BASE_TESTS = \
     tests/base/err_test \
     tests/base/fault_test \
     tests/base/log_test \
-    tests/base/md5_test \
     tests/base/merge_sort_test \
     tests/base/str_test
 check_PROGRAMS += $(BASE_TESTS)
@@ -20,6 +19,5 @@ tests_base_crc_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_err_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_fault_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_log_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
-tests_base_md5_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_merge_sort_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_str_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)

@@ -79,6 +79,7 @@ def test_each_dialect_is_followed(lab):
     lab.stop()
 
 
+@long_only
 def test_each_refusal_is_understood_in_each_dialect(lab):
     """Position and age are the servers' own judgement; who may ask is planned. Then all is well again."""
     upstreams = follow_each(lab)
@@ -151,6 +152,7 @@ def test_twins_of_one_server_with_one_counter(lab):
     lab.stop()
 
 
+@long_only
 def test_ten_mirrors_one_of_which_misbehaves(lab):
     """Garbage, cuts, silence, another source, a refusal: the other nine notice nothing."""
     names = ["M%d-GRS" % i for i in range(10)]

@@ -237,10 +237,12 @@ def test_a_mirror_that_falls_behind_is_loud(lab):
     lab.options["nrtm.import.RIPE-GRS.host"] = "127.0.0.1"
     lab.options["nrtm.import.RIPE-GRS.port"] = free_port()
     lab.options["mirror.lag.warn"] = 1
-    lab.options["mirror.lag.error"] = 2
     lab.load()
     lab.start()
     lab.wait_for_log(r"WARN .*RIPE-GRS is late")
+    lab.options["mirror.lag.error"] = 1  # Before, a look that comes late would find it stale at once.
+    lab.write_properties()
+    lab.process.send_signal(signal.SIGHUP)
     lab.wait_for_log(r"ERROR .*RIPE-GRS is stale")
     expect_in("% Warning: source RIPE-GRS was last updated at 20", lab.ask("-s RIPE-GRS -r " + KEY).decode("latin-1"))
     equal(lab.status()["freshness"], "stale", "freshness")

@@ -59,6 +59,9 @@ enum err source_sync(struct source *source, bool *changed, struct why *why)
     fake.syncs++;
     *changed = fake.sync_changed;
     fake.sync_changed = false;
+    if (fake.sync_boot_serial != 0) {
+        fake.bond.boot_serial = fake.sync_boot_serial;
+    }
     return fake.sync_result == ERR_OK ? ERR_OK : why_set(why, fake.sync_result, "fake sync");
 }
 
@@ -76,7 +79,13 @@ void source_note_state(struct source *source, const char *state, const char *err
 enum err source_next_quarantined(struct source *source, int64_t after, struct quarantined *out,
                                  struct why *why)
 {
-    return ERR_NOT_FOUND;
+    if (fake.quarantined == NULL || after != 0) {
+        return ERR_NOT_FOUND;
+    }
+    out->id = 1;
+    out->is_whole = true;
+    buf_add_str(&out->raw, str_from(fake.quarantined));
+    return ERR_OK;
 }
 
 void source_note_server(struct source *source, const struct source_server *server)

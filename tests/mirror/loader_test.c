@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "fake_storage.h"
+#include "mirror/quarantine.h"
 
 static char folder[] = "/tmp/loader_test.XXXXXX";
 static char dump_path[64], serial_path[64];
@@ -244,4 +245,18 @@ Test(loader, refuses_a_dump_that_has_grown_too_much)
     cr_expect_eq(load_bounded(10, false, &why), ERR_OK, "a small source may grow");
     cr_expect_eq(fake.loads, 4);
     buf_free(&dump);
+}
+
+Test(loader, what_a_dump_left_aside_is_tried_as_of_that_dump)
+{
+    atomic_bool cancel = false;
+    const struct load_request request = {
+        .charset = CHARSET_LATIN1, .max_object = 1000, .cancel = &cancel};
+
+    fake.quarantined = "person: A\nnic-hdl: A-RIPE\nsource: RIPE\n";
+    fake.bond.boot_serial = 10; /* Of the one before; nobody has looked since. */
+    fake.sync_boot_serial = 20;
+    mirror_retry_quarantine(fake_source(), &request);
+    cr_expect_eq(fake.load_options.quarantined, 1);
+    expect_committed("load 20 [person: A/nic-hdl: A-RIPE/source: RIPE/]\n");
 }
