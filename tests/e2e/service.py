@@ -102,13 +102,13 @@ def test_a_number_is_a_serial_whatever_files_are_called(lab):
 
 
 def test_start_names_what_is_in_the_way(lab):
-    lab.load()
     lab.options["port.query"] = "1o43"
     code, text = lab.init("start", check=False)
     equal(code, 1, "exit code of a start with a bad value: " + text)
     expect_in("properties.*port.query", text)
     equal("The last lines" in text, False, "whether it shows a log that there is not: " + text)
     lab.options["port.query"] = lab.port
+    lab.load()
     with socket.create_server(("127.0.0.1", lab.port)):
         code, text = lab.init("start", check=False)
     equal(code, 1, "exit code of a start on a used port: " + text)
