@@ -16,6 +16,7 @@ rows:
     bench.py readers    memory after a catch-up while clients read large answers slowly
     bench.py flat       queries at a tenth, ... of the objects: does the latency stay?
     bench.py freshness  from the upstream's send to the new answer, under load
+    bench.py reload     by difference, one object of 100 changed: time, what queries lose meanwhile
 
 Whoisd and its floor are measured in turns in one run; figures are medians. Everything lives in a
 scratch directory: the dump is kept there for the next run, and so is the loaded database, so that a
@@ -37,6 +38,7 @@ import time
 
 import answers
 import freshness
+import reload
 import rig
 import workload
 
@@ -56,7 +58,7 @@ TARGETS = {
     1000000: {
         "load": (25, 1), "restart": (5, 1), "rss": (320, 1), "peak": (450, 1),
         "peak-catchup": (450, 1), "catchup": (10000, -1), "queries": (0.60, -1),
-        "freshness": (50, 1),
+        "freshness": (50, 1), "reload": (15, 1), "reload-rate": (0.70, -1), "reload-pause": (50, 1),
     },
     8000000: {
         "load": (120, 1), "load-keys": (200, 1), "restart": (60, 1), "restart-checkpoint": (5, 1),
@@ -314,6 +316,8 @@ def catchup_rows(bench, name, pool_share):
     rates, floors, peak = [], [], []
     try:
         for _ in bench.turns(name):
+            # As in the floor: what earlier turns left there is no part of this one.
+            bench.database.sql("TRUNCATE %s.history" % rig.DATABASE)
             bench.database.settle()
             bench.whoisd.memory_reset_peak()
             rates.append(count / backlog.play())
@@ -542,6 +546,47 @@ def measure_freshness(bench):
     return [row(bench, "freshness", what, figure, result["p99_ms"], floor, form="%.0f ms")]
 
 
+def measure_reload(bench):
+    """Back and forth between the two dumps; the source ends at the first."""
+    bench.ensure_running()
+    first, changed = bench.work, bench.work.changed_dump()
+    states = [(changed.dump, changed.shows_changed), (first.dump, changed.shows_first)]
+    os.unlink(bench.loaded_stamp)       # In between the database is not what others expect.
+    note("reload of the first dump, untimed")   # Undoes what other measurements changed.
+    reload.run(bench.whoisd, bench.upstream, *states[1])
+    took, parsed, alone, beside = [], [], [], []
+    for turn in bench.turns("reload"):
+        bench.database.settle()
+        dump, shows = states[turn % 2]
+        parsed.append(bench.sql_floor("parse", "--dump", dump)["seconds"])
+        alone.append(run_load(bench, bench.whoisd.port, bench.whoisd.pid, changed.queries))
+        seconds, load = reload.measure(bench.whoisd, bench.upstream, dump, shows, changed.queries,
+                                       bench.program("load"))
+        took.append(seconds)
+        beside.append(load)
+    if bench.options.pairs % 2 == 1:
+        reload.run(bench.whoisd, bench.upstream, *states[1])
+    with open(bench.loaded_stamp, "w", encoding="ascii"):
+        pass
+    ratio = median(with_it["rate"] / without["rate"] for with_it, without in zip(beside, alone))
+    pause = max(load["max_us"] for load in beside) / 1000
+    return [
+        row(bench, "reload", "reload by difference beside 64 busy clients: %d objects changed, "
+            "%d removed, %d added" % (changed.facts["changed"], changed.facts["removed"],
+                                      changed.facts["removed"]),
+            "%.1f s" % median(took), median(took),
+            "reading, inflating, parsing alone %.1f s" % median(parsed),
+            "%.1f x" % (median(took) / median(parsed)), "%.0f s"),
+        row(bench, "reload-rate", "... the clients' rate meanwhile", "%.0f/s" % of(beside, "rate"),
+            ratio, "without a reload %.0f/s" % of(alone, "rate"), "%.0f %%" % (100 * ratio),
+            "%.2f of the rate without"),
+        row(bench, "reload-pause", "... their longest wait for an answer",
+            "%.1f ms (p99 %.1f ms)" % (pause, of(beside, "p99_us") / 1000), pause,
+            "without a reload %.1f ms" % (max(load["max_us"] for load in alone) / 1000),
+            form="%.0f ms"),
+    ]
+
+
 MEASUREMENTS = {
     "load": measure_load,
     "restart": measure_restart,
@@ -553,6 +598,7 @@ MEASUREMENTS = {
     "inverse": measure_inverse,
     "flat": measure_flat,
     "freshness": measure_freshness,
+    "reload": measure_reload,
     "readers": measure_readers,
     "catchup": measure_catchup,
 }

@@ -64,7 +64,7 @@ def measure(whoisd, upstream, work, load_program, count=500, rate=10, clients=64
                              str(whoisd.pid), "--seconds", str(count / rate), "127.0.0.1",
                              str(whoisd.port), work.queries], stdout=subprocess.PIPE, text=True)
     took_ms = []
-    time.sleep(1)   # The load's warm-up.
+    load.stdout.readline()      # It is warm.
     try:
         next_at = time.monotonic()
         for query, text in updates:

@@ -8,7 +8,8 @@
  * file gives for it, and asking the same again must give the same bytes. The floor server is driven
  * and checked by the same code, so that the client's cost is the same.
  *
- * Prints one line of name=value pairs; exits with 1 when an answer was wrong or missing.
+ * Prints `counting` once the warm-up is over, and one line of name=value pairs at the end, which
+ * SIGTERM brings about sooner. Exits with 1 when an answer was wrong or missing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +33,8 @@
 #define FAILURES_SHOWN   10
 #define ANSWER_FIRST_CAP 16384
 
+static volatile sig_atomic_t is_told_to_end;
+
 static const char served_by[] = "% This query was served by ";
 
 /* --- small helpers --- */
@@ -39,6 +43,12 @@ static _Noreturn void die(const char *what)
 {
     fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
     exit(1);
+}
+
+static void on_sigterm(int number)
+{
+    (void)number;
+    is_told_to_end = 1;
 }
 
 static uint64_t now_ns(void)
@@ -396,7 +406,7 @@ static void on_connected(struct run *run, struct client *client)
     client_listen_for(run, client, EPOLL_CTL_MOD, EPOLLIN);
 }
 
-/* Serve events until the deadline, or when draining until every client has its answer. */
+/* Serve events until the deadline or SIGTERM, when draining until every client has its answer. */
 static void run_until(struct run *run, uint64_t deadline)
 {
     struct epoll_event events[256];
@@ -412,6 +422,9 @@ static void run_until(struct run *run, uint64_t deadline)
             } else if (client->query != NULL) {
                 on_readable(run, client);
             }
+        }
+        if (is_told_to_end && !run->draining) {
+            return;
         }
         if (now > run->last_answer_at + STALL_NS) {
             fprintf(stderr, "load: no answer for %llu s\n", STALL_NS / 1000000000);
@@ -524,6 +537,8 @@ static void run_measure(struct run *run)
     run_until(run, now_ns() + (uint64_t)(settings->warmup * 1e9));
 
     run->counting = true;
+    puts("counting");
+    fflush(stdout);
     began = now_ns();
     server_ns = process_cpu_ns(settings->pid);
     client_ns = own_cpu_ns();
@@ -570,7 +585,7 @@ static _Noreturn void usage(void)
     fputs("usage: load [options] HOST PORT QUERIES\n"
           "QUERIES has one query per line: the query, a TAB, a line that its answer must hold.\n"
           "  --clients N     queries under way at any time (64)\n"
-          "  --seconds S     how long to measure (5)\n"
+          "  --seconds S     how long to measure at most (5)\n"
           "  --warmup S      run before, not counted (1)\n"
           "  --seed N        of the random order (1)\n"
           "  --one-shot      one connection per query instead of persistent ones\n"
@@ -639,6 +654,7 @@ int main(int argc, char **argv)
     static struct run run;
 
     settings_parse(&settings, argc, argv);
+    signal(SIGTERM, on_sigterm);
     run.settings = &settings;
     queries_read(&run.list, &settings);
     run_open(&run);

@@ -15,7 +15,7 @@ tests_bench_index_bench_SOURCES = tests/bench/index_bench.c
 tests_bench_index_bench_LDADD = $(LINK_STORAGE)
 
 EXTRA_DIST += tests/bench/bench.py tests/bench/rig.py tests/bench/workload.py \
-    tests/bench/freshness.py
+    tests/bench/freshness.py tests/bench/answers.py tests/bench/reload.py
 
 .PHONY: bench bench-programs
 bench-programs: $(bench_programs)

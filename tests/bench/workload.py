@@ -5,6 +5,9 @@ Files made beside the dump (NAME is the dump's stem):
   NAME.default  the same without -r, made when asked for
   NAME.updates  objects with a marker line that says which serial changed them; empty lines between
   NAME.json     what else the benches want to know of the dump
+  NAME-changed.db.gz    the same dump with a hundredth of the objects changed, made when asked for
+  NAME-changed.queries  queries of NAME.queries whose answer is the same for both dumps
+  NAME-changed.json     what tells the two dumps apart
 """
 
 import gzip
@@ -17,11 +20,14 @@ import sys
 
 SERIAL = 70000000       # Of every generated dump.
 MARKER = b"bench update 0000000000"
+ADDED = b"inet6num:       2001:db8:%x::/48\nnetname:        BENCH\nsource:         RIPE"
 LONGEST_ASKED = 65536   # The few huge test objects would decide the mean answer.
 
 FIRST_LINE = re.compile(rb"([a-z][a-z0-9-]*):( +)([!-~][ -~]*)$")
 CONTACT = b"DUMY-RIPE"     # Who stands for all persons in a mirrored dump.
 CONTACT_ATTRIBUTES = (b"admin-c", b"tech-c", b"zone-c")
+CHANGED_SHARE = 100     # One object of so many is another in the changed dump;
+REMOVED_SHARE = 10      # of these, one of so many is missing, and an added one stands in its place.
 MANY = 500000           # An inverse query of at least so many objects, when there is one.
 
 SOURCE_LINE = re.compile(rb"^source:", re.M)
@@ -135,6 +141,10 @@ class Workload:
         with open(self.facts_path, "w", encoding="ascii") as file:
             json.dump(self.facts, file)
 
+    def changed_dump(self):
+        """@return A ChangedDump, its files made when they are not there yet."""
+        return ChangedDump(self)
+
     def first_query(self):
         """@return (query, line) of an object that is certainly there."""
         with open(self.queries, encoding="latin-1") as file:
@@ -150,6 +160,68 @@ class Workload:
         """@return The changed objects, marker not filled in, each with its empty line behind it."""
         with open(self.updates, "rb") as file:
             return [text + b"\n\n" for text in file.read().split(b"\n\n") if text]
+
+
+class ChangedDump:
+    """The dump with a few objects changed, removed and added, spread evenly."""
+
+    def __init__(self, work, seed=2):
+        stem = re.sub(r"\.db\.gz$", "-changed", work.dump)
+        self.dump, self.queries, facts_path = (stem + end for end in
+                                               (".db.gz", ".queries", ".json"))
+        wanted = {**work.facts["wanted"], "changed_seed": seed}
+        if os.path.exists(facts_path):
+            with open(facts_path, encoding="ascii") as file:
+                self.facts = json.load(file)
+            if self.facts["wanted"] == wanted:
+                return
+        print("changing one object of %d" % CHANGED_SHARE, file=sys.stderr)
+        self._write(work, wanted)
+        with open(facts_path, "w", encoding="ascii") as file:
+            json.dump(self.facts, file)
+
+    def _write(self, work, wanted):
+        draw = random.Random(wanted["changed_seed"])
+        count = work.facts["objects"]
+        drawn = draw.sample(range(count), count // CHANGED_SHARE)
+        removed = set(drawn[::REMOVED_SHARE])
+        drawn = set(drawn)
+        self.facts = {"wanted": wanted, "changed": 0, "removed": 0}
+        others = set()      # Queries whose answer is another one.
+        with gzip.open(self.dump, "wb", 6) as file:
+            for number, text in enumerate(objects(work.dump)):
+                if number in drawn:
+                    query = key_query(wanted["source"], text)
+                    others.add(query)
+                    text = self._change(number in removed, query, text)
+                file.write(text + b"\n\n")
+        with open(work.queries, encoding="latin-1") as queries, \
+                open(self.queries, "w", encoding="latin-1") as file:
+            file.writelines(line for line in queries if line.split("\t")[0] not in others)
+
+    def _change(self, is_removed, query, text):
+        """@return What the changed dump has in place of this object."""
+        is_certain = query and not text.startswith(b"route")    # Of one object.
+        if not is_removed:
+            changed = with_marker(text)
+            self.facts["changed"] += changed is not None
+            if is_certain and changed:
+                self.facts["shows_changed"] = [query, marker_line(0)]
+            return changed or text
+        self.facts["removed"] += 1
+        if is_certain:
+            self.facts["shows_first"] = [query, single_query(text)[2].decode("latin-1")]
+        return ADDED % self.facts["removed"]
+
+    @property
+    def shows_changed(self):
+        """(query, line of the answer) once the changed dump is loaded."""
+        return self.facts["shows_changed"]
+
+    @property
+    def shows_first(self):
+        """(query, line of the answer) once the first dump is loaded again."""
+        return self.facts["shows_first"]
 
 
 def operation(serial, text):
