@@ -39,7 +39,7 @@ install_packages()
     fi
     if ! is_root; then
         command -v sudo >/dev/null || die "these packages are missing, and there is no sudo:$missing"
-        sudo -v
+        sudo env true # Asks for the password, where `sudo -v` asks even who needs none.
         as_root=(sudo env)
     fi
     as_root+=(DEBIAN_FRONTEND=noninteractive)
@@ -137,7 +137,7 @@ upstream_port()
     fi
 }
 
-# Before anything is started.
+# Before the build, since that takes minutes.
 check_ports()
 {
     server_runs || refuse_used_port "$(query_port)" whoisd
@@ -309,17 +309,12 @@ refuse_used_port()
 
 # --- commands ---
 
-set_up()
-{
-    install_packages $run_packages "$@"
-    make_user
-    build
-}
-
 start()
 {
-    set_up
+    install_packages $run_packages
     check_ports
+    make_user
+    build
     etc/private-mariadb.sh start
     write_properties
     load_sample
@@ -350,7 +345,9 @@ stop()
 
 check()
 {
-    set_up $check_packages
+    install_packages $run_packages $check_packages
+    make_user
+    build
     exec tests/check.sh
 }
 

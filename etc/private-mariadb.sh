@@ -11,10 +11,12 @@
 # DIR is $WHOISD_MARIADB_DIR or var/mariadb of the whois root, the directory above this script's.
 # SIZE is the InnoDB buffer pool in megabytes, like 512M; $WHOISD_MARIADB_BUFFER_POOL or 128M. The
 # redo log is a quarter of it, 96M at least: what it holds need not be written to the tables yet, so
-# that a backlog of updates writes each page once. Durability stays at the server's defaults. Users: dbint (everything) and rdonly (SELECT), with generated passwords in
-# DIR/dbint.cnf and DIR/rdonly.cnf, ready for `mysql --defaults-file=DIR/dbint.cnf`. Started by root
-# the server runs as the user whoisd or mysql. A unix socket's path may have 107 bytes: where DIR is too long
-# for that the socket gets a short directory of its own in /run or /tmp.
+# that a backlog of updates writes each page once. Durability stays at the server's defaults.
+#
+# Users: dbint (everything) and rdonly (SELECT), with generated passwords in DIR/dbint.cnf and
+# DIR/rdonly.cnf, ready for `mysql --defaults-file=DIR/dbint.cnf`. Started by root the server runs as
+# the user whoisd or mysql. A unix socket's path may have 107 bytes: where DIR is too long for that
+# the socket gets a short directory of its own in /run or /tmp.
 set -euo pipefail
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 umask 022

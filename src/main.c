@@ -74,6 +74,9 @@ static bool name_absolutely(const char *word, char path[PATH_MAX])
         return false;
     }
     len = strlen(path);
+    if (path[len - 1] == '/') {
+        len--; /* The folder is /. */
+    }
     return (size_t)snprintf(path + len, PATH_MAX - len, "/%s", base) < PATH_MAX - len;
 }
 

@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -101,20 +102,45 @@ def test_a_number_is_a_serial_whatever_files_are_called(lab):
 
 
 def test_start_names_what_is_in_the_way(lab):
+    lab.options["port.query"] = "1o43"
+    code, text = lab.init("start", check=False)
+    equal(code, 1, "exit code of a start with a bad value: " + text)
+    expect_in("properties.*port.query", text)
+    equal("The last lines" in text, False, "whether it shows a log that there is not: " + text)
+    lab.options["port.query"] = lab.port
     lab.load()
     with socket.create_server(("127.0.0.1", lab.port)):
         code, text = lab.init("start", check=False)
     equal(code, 1, "exit code of a start on a used port: " + text)
     expect_in(str(lab.port), text)
-    lab.options["port.query"] = "1o43"
-    code, text = lab.init("start", check=False)
-    equal(code, 1, "exit code of a start with a bad value: " + text)
-    expect_in("properties.*port.query", text)
-    lab.options["port.query"] = lab.port
     lab.options["log.level"] = "LOUD"
     code, text = lab.init("start", check=False)
     equal(code, 1, "exit code of a start with an unknown log level: " + text)
     expect_in("properties.*log.level.*DEBUG, INFO", text)
+
+
+def test_quickstart_names_a_used_port_before_it_builds(lab):
+    clone = os.path.join(lab.root, "clone")
+    os.mkdir(clone)
+    shutil.copy(os.path.join(ROOT, "quickstart.sh"), clone)
+    shutil.copytree(os.path.join(ROOT, "etc"), os.path.join(clone, "etc"))
+    with open(os.path.join(clone, "quickstart.sh"), encoding="ascii") as file:
+        text = file.read()
+    packages = re.search('^run_packages="(.*?)"', text, re.M | re.S).group(1).split()
+    state = subprocess.run("dpkg-query -W -f '${Status}\n' " + " ".join(packages), shell=True,
+                           capture_output=True, text=True)
+    if state.stdout.count(" installed\n") != len(packages):
+        return  # Tests install nothing.
+    for variable, other, what in (("WHOIS_PORT", "UPSTREAM_PORT", "whoisd"),
+                                  ("UPSTREAM_PORT", "WHOIS_PORT", "the NRTM upstream")):
+        with socket.create_server(("127.0.0.1", 0)) as holder:
+            port = holder.getsockname()[1]
+            run = subprocess.run([clone + "/quickstart.sh"], capture_output=True, text=True,
+                                 env={variable: str(port), other: str(free_port())})
+        equal(run.returncode, 1, "exit code of quickstart: " + run.stdout + run.stderr)
+        expect_in(r"port %d, for %s, is in use by \S+, pid %d;" % (port, what, os.getpid()),
+                  run.stderr)
+        equal(os.path.exists(os.path.join(clone, "build")), False, "whether something was built")
 
 
 def test_second_server_is_refused(lab):
@@ -300,6 +326,9 @@ def test_an_export_loads_back_equal(lab):
     code, text = lab.whoisd("--export", "RIPE-GRS", "/nowhere/dump", check=False)
     equal(code, 1, "exit code of an export that fails: " + text)
     expect_in("/nowhere/dump.new: No such file", text)
+    code, text = lab.whoisd("--load", "RIPE-GRS", "/nowhere.db", check=False)
+    equal(code, 1, "exit code of a load that fails: " + text)
+    expect_in("[^/]/nowhere.db: No such file", text)
 
 
 def test_apply_a_stream_file(lab):
