@@ -118,7 +118,7 @@ static void add_attributes(const struct rpsl_object *object, struct str key, str
 
     for (size_t i = 0; i < object->attr_count; i++) {
         const struct rpsl_attr *attr = &object->attrs[i];
-        const char *value = replacement(attr->id);
+        const char *value = i > 0 ? replacement(attr->id) : NULL; /* The class says who it is. */
         bool is_first = !seen[attr->id];
 
         if (!is_kept(object->class, attr->id) || (value != NULL && !is_first)) {

@@ -86,6 +86,7 @@ struct storage *storage_new(const struct storage_conf *conf, const struct clock 
     sql_group_init(&storage->connections);
     pthread_cond_init(&storage->stopping, NULL);
     pthread_cond_init(&storage->pruning.stopping, NULL);
+    storage->patience.left_ms = conf->answers_wait_s * INT64_C(1000);
     storage->has_build_id = build_id(storage->build);
     return storage;
 }
@@ -251,7 +252,6 @@ struct source *storage_add(struct storage *storage, enum source_kind kind, const
     pthread_cond_init(&source->writer_gone, NULL);
     pthread_mutex_init(&source->status_mutex, NULL);
     idle_readers_init(&source->idle_readers);
-    source->patience.left_ms = storage->conf.answers_wait_s * INT64_C(1000);
     pthread_mutex_init(&source->checkpoint.mutex, NULL);
     pthread_cond_init(&source->checkpoint.copied, NULL);
     storage->sources[storage->source_count++] = source;
@@ -735,13 +735,24 @@ static bool keeps_too_much(struct source *source)
 }
 
 /** How long updates may wait for answers now. A part of the time in which they did not wait comes
- * back, so that clients who never read cannot hold a mirror back for long. */
-static int64_t patience_ms(const struct source *source, int64_t now)
+ * back, so that clients who never read cannot hold the mirrors back for long. */
+static int64_t patience_ms(struct storage *storage, int64_t now)
 {
-    const int64_t most = source->storage->conf.answers_wait_s * INT64_C(1000);
-    const int64_t left = source->patience.left_ms + (now - source->patience.at_ms) / PATIENCE_PART;
+    const int64_t most = storage->conf.answers_wait_s * INT64_C(1000);
+    int64_t left;
 
+    pthread_mutex_lock(&storage->lock);
+    left = storage->patience.left_ms + (now - storage->patience.at_ms) / PATIENCE_PART;
+    pthread_mutex_unlock(&storage->lock);
     return left < most ? left : most;
+}
+
+static void use_patience(struct storage *storage, int64_t left, int64_t now)
+{
+    pthread_mutex_lock(&storage->lock);
+    storage->patience.left_ms = left;
+    storage->patience.at_ms = now;
+    pthread_mutex_unlock(&storage->lock);
 }
 
 void source_await_readers(struct source *source)
@@ -755,14 +766,13 @@ void source_await_readers(struct source *source)
         return;
     }
     show_memory(source); /* For an export, which has the mirror paused. */
-    patience = patience_ms(source, began);
+    patience = patience_ms(source->storage, began);
     while ((is_over = keeps_too_much(source)) && waited < patience &&
            !atomic_load(&source->storage->is_impatient)) {
         pause_ms(LOOK_AGAIN_MS);
         waited = clock_mono_ms(clock) - began;
     }
-    source->patience.left_ms = waited < patience ? patience - waited : 0;
-    source->patience.at_ms = began + waited;
+    use_patience(source->storage, waited < patience ? patience - waited : 0, began + waited);
     if (is_over) {
         index_evict(source->index);
     }

@@ -30,6 +30,10 @@ struct storage {
     _Atomic bool is_impatient; /* Updates wait for no answers any more. */
     pthread_mutex_t lock;      /* Guards what follows. */
     bool server_was_described; /* The server's settings are logged once. */
+    struct {
+        int64_t left_ms, at_ms; /* How long updates could wait for answers, then. Of all sources:
+                                   their updates share a thread. */
+    } patience;
 
     /* source_checkpoint.c's. */
     uint8_t build[BUILD_ID_BYTES];
@@ -90,9 +94,6 @@ struct source {
                                reached; 0: it is in step. */
     size_t missing;         /* Deletions of unknown keys since that was logged. */
     int64_t missing_logged_ms;
-    struct {
-        int64_t left_ms, at_ms; /* How long updates could wait for answers, then. */
-    } patience;
 
     /* Under status_mutex; never held across SQL. */
     pthread_mutex_t status_mutex;

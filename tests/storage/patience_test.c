@@ -173,6 +173,30 @@ Test(patience, what_is_left_of_it_is_used_up_by_the_next_and_comes_back_slowly)
     expect_wait(30);
 }
 
+/** Updates of all sources share a thread. */
+Test(patience, is_one_for_all_sources)
+{
+    struct source *other;
+    struct why why;
+    int64_t began;
+
+    fill_memory();
+    expect_wait(30);
+    let_go();
+    other = storage_add(storage, SOURCE_MIRROR, "OTHER-GRS", "OTHER", &why);
+    cr_assert_not_null(other, "%s", why.text);
+    source = other;
+    reader_attach(reader, source_index(other));
+    fill_memory();
+    looks = 0;
+    test_mono_hook = on_look;
+    began = test_mono_ms;
+    source_await_readers(other);
+    test_mono_hook = NULL;
+    cr_expect_leq(test_mono_ms - began, 4 * LOOK_MS);
+    cr_expect(snapshot_is_unwanted(held));
+}
+
 Test(patience, a_stop_ends_it)
 {
     fill_memory();
