@@ -17,7 +17,8 @@ is_root()
 }
 
 # make_var ROOT USER: ROOT/var exists and USER can reach it. Where it cannot, as in a clone under
-# root's home, var/ becomes a link to a directory of this clone's own in /var/lib.
+# root's home, var/ becomes a link to a directory of this clone's own in /var/lib, where an installed
+# whoisd or another clone may have /var/lib/whoisd already.
 make_var()
 {
     local root=$1 user=$2 home=/var/lib/whoisd
@@ -27,7 +28,7 @@ make_var()
         mkdir "$root/var"
         if is_root && ! runuser -u "$user" -- test -x "$root/var"; then
             rmdir "$root/var"
-            if [ -e "$home/root" ] && [ "$(cat "$home/root")" != "$root" ]; then
+            if [ -e "$home" ] && ! grep -qsxF -e "$root" "$home/root"; then
                 home=$home-$(printf %s "$root" | cksum | cut -d' ' -f1)
             fi
             mkdir -p "$home"
