@@ -48,7 +48,7 @@ install_packages()
     step "packages" "${as_root[@]}" apt-get -qy install --no-install-recommends $missing
 }
 
-# Started by root everything runs as this account.
+# Started by root everything runs as this account, to which the server hands var/ over.
 make_user()
 {
     run_user=$(id -un)
@@ -59,6 +59,8 @@ make_user()
                 --shell /usr/sbin/nologin whoisd
             say "made the user whoisd"
         fi
+    elif [ -e var ] && [ ! -O var ]; then
+        die "$root/var belongs to $(stat -Lc %U var), since root has run this here: go on as root"
     fi
     make_var "$root" "$run_user"
 }
@@ -354,7 +356,7 @@ check()
 case ${1:-start} in
 start | stop | check) "${1:-start}" ;;
 *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
