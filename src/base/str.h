@@ -136,6 +136,22 @@ enum err str_to_u64(struct str s, uint64_t max, uint64_t *out) MUST_CHECK;
 /** @return A NUL-terminated heap copy for the caller to free; aborts when memory is gone. */
 char *str_dup(struct str s);
 
+/* ASCII, whatever the locale says. */
+static inline bool char_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool char_is_letter(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static inline bool char_is_alnum(char c)
+{
+    return char_is_digit(c) || char_is_letter(c);
+}
+
 /** A growable buffer of bytes. Zero-initialise; buf_free() gives the memory back. */
 struct buf {
     char *at;

@@ -33,21 +33,6 @@ static const struct {
     {STR_INIT("RTRS-"), TOKEN_RTR_SET    },
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-static bool is_alnum(char c)
-{
-    return is_digit(c) || is_letter(c);
-}
-
 static struct str from(struct str s, size_t at)
 {
     return str_sub(s, at, s.len);
@@ -62,7 +47,7 @@ static size_t read_digits(struct str s)
 {
     size_t len = 0;
 
-    while (len < s.len && is_digit(s.at[len])) {
+    while (len < s.len && char_is_digit(s.at[len])) {
         len++;
     }
     return len;
@@ -74,7 +59,7 @@ static size_t read_name(struct str s, char also)
     size_t len = 0;
 
     for (size_t i = 0; i < s.len; i++) {
-        if (is_alnum(s.at[i])) {
+        if (char_is_alnum(s.at[i])) {
             len = i + 1;
         } else if (s.at[i] != '-' && s.at[i] != also) {
             break;
@@ -179,7 +164,8 @@ static size_t read_v6(struct str s)
     struct ip_range range;
     size_t len = 0;
 
-    while (len < s.len && (is_digit(s.at[len]) || (s.at[len] | 0x20) >= 'a' || s.at[len] == ':') &&
+    while (len < s.len &&
+           (char_is_digit(s.at[len]) || (s.at[len] | 0x20) >= 'a' || s.at[len] == ':') &&
            (s.at[len] | 0x20) <= 'f') {
         len++;
     }
@@ -330,9 +316,9 @@ struct token token_next(struct tokens *tokens)
     tokens->rest = str_trim(tokens->rest);
     if (tokens->rest.len == 0) {
         token = make(TOKEN_END, tokens->rest, 0);
-    } else if (is_digit(tokens->rest.at[0])) {
+    } else if (char_is_digit(tokens->rest.at[0])) {
         token = read_number(tokens);
-    } else if (is_letter(tokens->rest.at[0])) {
+    } else if (char_is_letter(tokens->rest.at[0])) {
         token = read_word(tokens);
     } else {
         token = read_sign(tokens);

@@ -19,30 +19,15 @@
 
 /* --- characters --- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-static bool is_alnum(char c)
-{
-    return is_digit(c) || is_letter(c);
-}
-
 static bool is_hex(char c)
 {
-    return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+    return char_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
 /** What names are made of. */
 static bool is_name_char(char c)
 {
-    return is_alnum(c) || c == '_' || c == '-';
+    return char_is_alnum(c) || c == '_' || c == '-';
 }
 
 static bool is_in(char c, const char *set)
@@ -52,27 +37,27 @@ static bool is_in(char c, const char *set)
 
 static bool is_phone_char(char c)
 {
-    return is_digit(c) || is_in(c, ". -");
+    return char_is_digit(c) || is_in(c, ". -");
 }
 
 static bool is_md5_char(char c)
 {
-    return is_alnum(c) || c == '.' || c == '/';
+    return char_is_alnum(c) || c == '.' || c == '/';
 }
 
 static bool is_org_name_char(char c)
 {
-    return is_alnum(c) || is_in(c, "][._\"*()@,&:!'`+/-");
+    return char_is_alnum(c) || is_in(c, "][._\"*()@,&:!'`+/-");
 }
 
 static bool is_person_char(char c)
 {
-    return is_alnum(c) || is_in(c, "\\.`'_-");
+    return char_is_alnum(c) || is_in(c, "\\.`'_-");
 }
 
 static bool is_url_char(char c)
 {
-    return is_alnum(c) || is_in(c, "-_:@&?=+,.!/~*'%$;()");
+    return char_is_alnum(c) || is_in(c, "-_:@&?=+,.!/~*'%$;()");
 }
 
 typedef bool char_class(char c);
@@ -122,7 +107,7 @@ static bool cut_prefix(struct str *s, const char *prefix)
 /** A number that starts with 1 to 9. */
 static bool is_natural(struct str s, size_t max_len)
 {
-    return is_all(s, is_digit) && s.at[0] != '0' && s.len <= max_len;
+    return is_all(s, char_is_digit) && s.at[0] != '0' && s.len <= max_len;
 }
 
 static bool is_one_of(struct str value, const struct str *words, size_t count)
@@ -142,7 +127,7 @@ static bool is_one_of(struct str value, const struct str *words, size_t count)
 /** Characters of names, a letter or digit last. */
 static bool ends_name(struct str value)
 {
-    return is_all(value, is_name_char) && is_alnum(value.at[value.len - 1]);
+    return is_all(value, is_name_char) && char_is_alnum(value.at[value.len - 1]);
 }
 
 bool value_is_name(struct str value)
@@ -160,7 +145,7 @@ bool value_is_name(struct str value)
 
 bool value_is_netname(struct str value)
 {
-    return value.len <= NAME_MAX_LEN && ends_name(value) && is_letter(value.at[0]);
+    return value.len <= NAME_MAX_LEN && ends_name(value) && char_is_letter(value.at[0]);
 }
 
 bool value_is_source(struct str value)
@@ -176,7 +161,7 @@ bool value_is_irt(struct str value)
 static bool is_work(struct str value, const char *prefix)
 {
     return value.len <= NAME_MAX_LEN && cut_prefix(&value, prefix) && is_all(value, is_name_char) &&
-           is_alnum(value.at[0]);
+           char_is_alnum(value.at[0]);
 }
 
 bool value_is_poem(struct str value)
@@ -197,12 +182,12 @@ static bool is_automatic(struct str value)
     if (!cut_prefix(&value, "auto-")) {
         return false;
     }
-    digits = span(value, is_digit);
+    digits = span(value, char_is_digit);
     if (!is_natural(str_sub(value, 0, digits), value.len)) {
         return false;
     }
     value = str_sub(value, digits, value.len);
-    return value.len == 0 || (cut(&value, is_letter, 2, 4) && value.len == 0);
+    return value.len == 0 || (cut(&value, char_is_letter, 2, 4) && value.len == 0);
 }
 
 /** AA1: two to four letters and up to six digits. */
@@ -210,10 +195,10 @@ static bool cut_initials(struct str *value)
 {
     size_t digits;
 
-    if (!cut(value, is_letter, 2, 4)) {
+    if (!cut(value, char_is_letter, 2, 4)) {
         return false;
     }
-    digits = span(*value, is_digit);
+    digits = span(*value, char_is_digit);
     if (digits > 0 && !is_natural(str_sub(*value, 0, digits), 6)) {
         return false;
     }
@@ -230,7 +215,7 @@ bool value_is_nic_hdl(struct str value)
         return false;
     }
     return value.len == 0 ||
-           (cut_char(&value, '-') && cut(&value, is_letter, 2, 10) && value.len == 0);
+           (cut_char(&value, '-') && cut(&value, char_is_letter, 2, 10) && value.len == 0);
 }
 
 bool value_is_organisation(struct str value)
@@ -294,11 +279,11 @@ bool value_is_person(struct str value)
     size_t count = count_words(value, is_person_char), with_letter = 0;
     struct str word;
 
-    if (count < 2 || count > 10 || !is_letter(value.at[0])) {
+    if (count < 2 || count > 10 || !char_is_letter(value.at[0])) {
         return false;
     }
     while (str_split(&value, ' ', &word)) {
-        with_letter += is_letter(word.at[0]);
+        with_letter += char_is_letter(word.at[0]);
     }
     return with_letter >= 2;
 }
@@ -336,14 +321,14 @@ bool value_is_status(enum rpsl_class class, struct str value)
 
 bool value_is_two_letters(struct str value)
 {
-    return value.len == 2 && is_all(value, is_letter);
+    return value.len == 2 && is_all(value, char_is_letter);
 }
 
 /* --- numbers --- */
 
 bool value_is_number(struct str value)
 {
-    return is_all(value, is_digit);
+    return is_all(value, char_is_digit);
 }
 
 bool value_is_phone(struct str value)
@@ -371,13 +356,13 @@ static bool is_degrees(struct str value, unsigned max)
     bool is_round = true;
 
     (void)(cut_char(&value, '-') || cut_char(&value, '+'));
-    whole = span(value, is_digit);
+    whole = span(value, char_is_digit);
     if (whole > 0 && str_to_u64(str_sub(value, 0, whole), max, &degrees) != ERR_OK) {
         return false;
     }
     value = str_sub(value, whole, value.len);
     if (cut_char(&value, '.')) {
-        fraction = span(value, is_digit);
+        fraction = span(value, char_is_digit);
         for (size_t i = 0; i < fraction; i++) {
             is_round &= value.at[i] == '0';
         }
@@ -538,7 +523,8 @@ bool value_is_prefix_range(struct str value, bool allows_v6)
     struct ip_range address, prefix;
     uint64_t length, most;
 
-    end = slash < value.len ? slash + 1 + span(str_sub(value, slash + 1, value.len), is_digit) : 0;
+    end = slash < value.len ? slash + 1 + span(str_sub(value, slash + 1, value.len), char_is_digit)
+                            : 0;
     if (end == 0 || ip_parse(str_sub(value, 0, slash), &address) != ERR_OK ||
         ip_parse(str_sub(value, 0, end), &prefix) != ERR_OK || (prefix.is_v6 && !allows_v6)) {
         return false;
@@ -561,7 +547,7 @@ bool value_is_mnt_routes(struct str value)
     size_t len = span(value, is_name_char);
     struct str range;
 
-    if (len < 2 || len > NAME_MAX_LEN + 1 || !is_letter(value.at[0])) {
+    if (len < 2 || len > NAME_MAX_LEN + 1 || !char_is_letter(value.at[0])) {
         return false;
     }
     value = str_sub(value, len, value.len);
@@ -605,7 +591,7 @@ static bool is_host(struct str value, bool allows_underscore)
         return false;
     }
     while (str_split(&value, '.', &label)) {
-        if (!ends_name(label) || !is_alnum(label.at[0]) ||
+        if (!ends_name(label) || !char_is_alnum(label.at[0]) ||
             (!allows_underscore && str_find(label, '_', 0) < label.len)) {
             return false;
         }
@@ -641,7 +627,7 @@ static bool is_e164(struct str value)
     }
     value.len -= suffix.len;
     while (value.len > 0) {
-        if (!is_digit(value.at[0]) || value.len < 2 || value.at[1] != '.') {
+        if (!char_is_digit(value.at[0]) || value.len < 2 || value.at[1] != '.') {
             return false;
         }
         value = str_sub(value, 2, value.len);
@@ -678,7 +664,7 @@ static bool is_local_char(char c)
 
 static bool is_domain_char(char c)
 {
-    return is_alnum(c) || c == '-' || (unsigned char)c >= 0x80;
+    return char_is_alnum(c) || c == '-' || (unsigned char)c >= 0x80;
 }
 
 /** Pieces of a class with dots between them. */
@@ -792,7 +778,7 @@ static bool is_url_host(struct str value)
     }
     top = str_sub(value, dot, value.len);
     return dot > 1 && is_host(value, false) && top.len >= 2 &&
-           (is_all(top, is_letter) || str_starts_nocase(top, STR("xn--")));
+           (is_all(top, char_is_letter) || str_starts_nocase(top, STR("xn--")));
 }
 
 bool value_is_url(struct str value)
