@@ -1,6 +1,7 @@
 # Fuzz targets, one per parser. A target NAME is NAME_fuzz.c here and some files in seeds/NAME/.
 # `make check` replays the seeds; configured with --enable-fuzzers (clang), `make fuzz` lets libFuzzer
-# loose on each for FUZZ_SECONDS; it prints the coverage (cov:) as it goes.
+# loose on each for FUZZ_SECONDS, from the seeds and from what long runs have found (corpora.tar.gz, a
+# folder per target); it prints the coverage (cov:) as it goes.
 # To add one: its name to FUZZ_TARGETS, and its _SOURCES and _LDADD.
 FUZZ_TARGETS = \
     tests/fuzz/answer_fuzz \
@@ -16,7 +17,7 @@ FUZZ_TARGETS = \
     tests/fuzz/query_fuzz \
     tests/fuzz/syntax_fuzz
 FUZZ_SECONDS = 60
-EXTRA_DIST += tests/fuzz/seeds
+EXTRA_DIST += tests/fuzz/seeds tests/fuzz/corpora.tar.gz
 
 if FUZZERS
 noinst_PROGRAMS += $(FUZZ_TARGETS)
@@ -30,11 +31,12 @@ endif
 # Finds go to corpus-NAME/ of the build folder; a crash ends with the input's file name.
 .PHONY: fuzz
 fuzz: $(FUZZ_TARGETS)
+	@mkdir -p kept; tar -xzf $(top_srcdir)/tests/fuzz/corpora.tar.gz -C kept
 	@set -e; for program in $(FUZZ_TARGETS); do \
-	    name=$${program##*/}; name=$${name%_fuzz}; mkdir -p corpus-$$name; \
+	    name=$${program##*/}; name=$${name%_fuzz}; mkdir -p corpus-$$name kept/$$name; \
 	    echo "fuzzing $$name for $(FUZZ_SECONDS) s"; \
 	    ./$$program -max_total_time=$(FUZZ_SECONDS) corpus-$$name \
-	        $(top_srcdir)/tests/fuzz/seeds/$$name; \
+	        $(top_srcdir)/tests/fuzz/seeds/$$name kept/$$name; \
 	done
 
 # The fuzzer has to find a bug that key_fuzz plants on demand.
