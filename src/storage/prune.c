@@ -19,7 +19,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -444,8 +443,7 @@ static void *run_pruning(void *context)
 {
     struct storage *storage = context;
 
-    /* Of this thread alone, on Linux. Without it the others wait for their turns a bit longer. */
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+    stand_back(NICENESS);
     while (!wait_or_stop(storage, LOOK_MS)) {
         for (size_t i = 0; i < storage->source_count; i++) {
             prune_one(storage->sources[i]);

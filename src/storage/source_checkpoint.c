@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -310,8 +309,7 @@ static void *run_checkpoints(void *context)
 {
     struct storage *storage = context;
 
-    /* Of this thread alone, on Linux. Without it the others wait for their turns a bit longer. */
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+    stand_back(NICENESS);
     while (!wait_or_stop(storage)) {
         for (size_t i = 0; i < storage->source_count; i++) {
             write_one(storage->sources[i], false);

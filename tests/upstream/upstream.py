@@ -395,7 +395,6 @@ class Upstream:
 
     def __init__(self, journal, host="127.0.0.1", port=0, dialect="ripe", marks_batches=False,
                  log=None, twins=()):
-        self.journal = journal
         self.journals = [journal, *twins]  # Of other sources that count with the same counter.
         self.dialect = DIALECTS[dialect]()
         self.tells_status = True  # Knows -q and !j.
@@ -451,6 +450,14 @@ class Upstream:
             if index is None:
                 raise TimeoutError("upstream: no event %r in %r" % (pattern, self.events[after:]))
             return index
+
+    @property
+    def journal(self):
+        return self.journals[0]
+
+    @journal.setter
+    def journal(self, journal):
+        self.journals[0] = journal
 
     def journal_of(self, source):
         return next((journal for journal in self.journals
