@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "mirror/dump.h"
@@ -19,7 +20,7 @@
 
 enum {
     PROGRESS_MS = 5000,
-    LOOK_EVERY = 1024, /* Objects between looks at the clock and the cancel flag. */
+    LOOK_EVERY = 512, /* Objects between looks at the clock and the cancel flag. */
     SERIAL_FILE_MAX = 4096,
     HEAD_BYTES = 4096,
     FEW_OBJECTS = 1000, /* So few may become many times more. */
@@ -223,29 +224,48 @@ static enum err add_object(struct loading *l, struct str raw, struct why *why)
     return load_add(l->load, text, dump_fraction(l->dump), why);
 }
 
-/* All objects, the first of which was read before. */
-static enum err add_objects(struct loading *l, struct str raw, struct why *why)
+struct adding {
+    struct loading *l;
+    struct str raw; /* The next object. */
+    enum err rc;    /* ERR_NOT_FOUND behind the last. */
+    struct why *why;
+};
+
+/* Some objects, then a look at the clock and the cancel flag: a background_step. */
+static bool add_some(void *context)
 {
-    enum err rc = ERR_OK;
+    struct adding *adding = context;
+    struct loading *l = adding->l;
 
-    for (uint64_t n = 1; rc == ERR_OK; n++) {
-        rc = add_object(l, raw, why);
-        if (rc == ERR_OK) {
-            rc = next_object(l, &raw, why);
-        }
-        if (n % LOOK_EVERY == 0) {
-            int64_t now = now_ms();
-
-            if (is_cancelled(l)) {
-                return why_set(why, ERR_STOPPED, "%s: the load was stopped after %llu objects",
-                               l->name, (unsigned long long)l->objects);
-            }
-            if (now - l->progress_ms >= PROGRESS_MS) {
-                say_progress(l, now);
-            }
+    for (int i = 0; adding->rc == ERR_OK && i < LOOK_EVERY; i++) {
+        adding->rc = add_object(l, adding->raw, adding->why);
+        if (adding->rc == ERR_OK) {
+            adding->rc = next_object(l, &adding->raw, adding->why);
         }
     }
-    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+    if (adding->rc == ERR_OK && is_cancelled(l)) {
+        adding->rc =
+            why_set(adding->why, ERR_STOPPED, "%s: the load was stopped after %llu objects",
+                    l->name, (unsigned long long)l->objects);
+    }
+    if (adding->rc == ERR_OK && now_ms() - l->progress_ms >= PROGRESS_MS) {
+        say_progress(l, now_ms());
+    }
+    return adding->rc == ERR_OK;
+}
+
+/* All objects, the first of which was read before. */
+static enum err add_objects(struct loading *l, struct str first, struct why *why)
+{
+    struct adding adding = {.l = l, .raw = first, .why = why};
+
+    if (load_is_by_difference(l->load)) {
+        background_run(add_some, &adding); /* Clients ask for what is there already. */
+    }
+    while (adding.rc == ERR_OK) {
+        (void)add_some(&adding);
+    }
+    return adding.rc == ERR_NOT_FOUND ? ERR_OK : adding.rc;
 }
 
 static void say_result(const struct loading *l, const struct load_report *report, int64_t serial)

@@ -739,9 +739,19 @@ enum err load_begin(struct source *source, const struct load_options *options, s
     return ERR_OK;
 }
 
+bool load_is_by_difference(const struct load *load)
+{
+    return load->report.by_difference;
+}
+
 enum err load_add(struct load *load, struct str text, double fraction, struct why *why)
 {
-    source_set_percent(load->source, (int)(fraction * 100));
+    const int percent = (int)(fraction * 100);
+
+    if (percent != load->percent) {
+        load->percent = percent;
+        source_set_percent(load->source, percent);
+    }
     return load->fill != NULL ? fill_add(load, text, why) : add_text(load, text, why);
 }
 

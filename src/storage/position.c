@@ -13,7 +13,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -157,12 +156,6 @@ enum err position_follow_edit(struct source *source, struct sql *sql,
         *out = position;
     }
     return rc;
-}
-
-void stand_back(int niceness)
-{
-    /* Of this thread alone, on Linux. Without it the others wait for their turns a bit longer. */
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), niceness);
 }
 
 void pause_ms(int64_t ms)

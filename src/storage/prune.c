@@ -22,12 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/background.h"
 #include "base/fault.h"
 #include "base/log.h"
 
 enum {
     BLOCK_ROWS = 1000, /* Of a transaction. */
-    NICENESS = 10,
     LOOK_MS = 1000,
     PASSES = 100, /* In the time that rows are kept: they are late by so much at most. */
     PASS_MIN_MS = 10 * 1000,
@@ -443,7 +443,7 @@ static void *run_pruning(void *context)
 {
     struct storage *storage = context;
 
-    stand_back(NICENESS);
+    background_enter();
     while (!wait_or_stop(storage, LOOK_MS)) {
         for (size_t i = 0; i < storage->source_count; i++) {
             prune_one(storage->sources[i]);

@@ -23,7 +23,7 @@
 #include "rpsl/fold.h"
 #include "storage/entries.h"
 
-enum { NICENESS = 10, FLUSH_BYTES = 4 << 20, LEAST_PERCENT = 90, REPAIRS_TOLD = 100 };
+enum { FLUSH_BYTES = 4 << 20, LEAST_PERCENT = 90, REPAIRS_TOLD = 100 };
 #define ARENA_BYTES ((size_t)1 << 30)
 
 /** Identifies a class and canonical key: 96 bits of hash. */
@@ -265,7 +265,6 @@ enum err reload_begin(struct load *load, struct why *why)
     enum err rc;
 
     load->reload = reload;
-    stand_back(NICENESS); /* What is there already is answered from meanwhile. */
     source_get_status(source, &status);
     reload->before = status.objects;
     reload->first_new_id = index_next_id(source->index);

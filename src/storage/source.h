@@ -223,6 +223,8 @@ struct load_report {
  */
 enum err load_begin(struct source *source, const struct load_options *options, struct load **out,
                     struct why *why) MUST_CHECK;
+/** Whether readers have something to ask for meanwhile. */
+bool load_is_by_difference(const struct load *load);
 /** One object of the dump, UTF-8. A later duplicate of a key wins, with a WARN. Rejected objects
  * (no key) are counted, quarantined and ERR_OK. @param fraction  Progress of the reader, 0..1,
  * shown in status. */

@@ -25,13 +25,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/background.h"
 #include "base/log.h"
 #include "storage/checkpoint.h"
 
 enum {
     LOOK_S = 1,
     RETRY_MS = 60000, /* After a failure. */
-    NICENESS = 10,
     WAIT_FOR_COPY_S = 10,
     ROWS_KEPT_S = 30 * 24 * 60 * 60, /* Of nrtm_checkpoint: several servers may share a database. */
     REPLAY_ALWAYS = 10000,           /* So many updates are replayed, however few objects. */
@@ -309,7 +309,7 @@ static void *run_checkpoints(void *context)
 {
     struct storage *storage = context;
 
-    stand_back(NICENESS);
+    background_enter();
     while (!wait_or_stop(storage)) {
         for (size_t i = 0; i < storage->source_count; i++) {
             write_one(storage->sources[i], false);

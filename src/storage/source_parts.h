@@ -211,9 +211,6 @@ enum err position_follow_edit(struct source *source, struct sql *sql,
 enum err position_settle(struct source *source, uint64_t batch, enum err rc,
                          struct why *why) MUST_CHECK;
 void pause_ms(int64_t ms);
-/** Have this thread's work done after that of others, as nice(1) does it, for the rest of its life.
- */
-void stand_back(int niceness);
 /** Write a note that waits, if any; a failure only keeps it waiting. */
 void source_write_note(struct source *source);
 

@@ -1,6 +1,7 @@
 # Criterion tests of src/base; each links only what its folder may see.
 BASE_TESTS = \
     tests/base/arena_test \
+    tests/base/background_test \
     tests/base/build_test \
     tests/base/clock_test \
     tests/base/crc_test \
@@ -13,6 +14,7 @@ check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
 
 tests_base_arena_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
+tests_base_background_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_build_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_clock_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_crc_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)

@@ -256,6 +256,11 @@ enum err load_begin(struct source *source, const struct load_options *options, s
     return ERR_OK;
 }
 
+bool load_is_by_difference(const struct load *load)
+{
+    return fake.objects > 0;
+}
+
 enum err load_add(struct load *load, struct str text, double fraction, struct why *why)
 {
     add_line(&load->lines, "load", fake.load_options.serial, text);
