@@ -125,16 +125,20 @@ enum err answer_read(struct answer *answer, struct answer_tools *tools, struct s
 
 /* --- sources --- */
 
-/* @param name  In the answer's arena, or a source's own. */
+/* A name counts once. @param name  In the answer's arena, or a source's own. */
 static void add_part(struct answer *answer, struct str name)
 {
-    const struct query_source *source = settings_source(answer_settings(answer), name);
-    struct answer_part *part = &answer->parts[answer->part_count++];
+    struct answer_part part = {name, settings_source(answer_settings(answer), name), false};
 
-    *part = (struct answer_part){name, source, false};
-    for (struct answer_part *other = answer->parts; other < part && source != NULL; other++) {
-        part->is_merged |= other->source == source;
+    for (size_t i = 0; i < answer->part_count; i++) {
+        const struct answer_part *other = &answer->parts[i];
+
+        if (str_eq_nocase(other->name, name)) {
+            return;
+        }
+        part.is_merged |= part.source != NULL && other->source == part.source;
     }
+    answer->parts[answer->part_count++] = part;
 }
 
 static void add_mirrors(struct answer *answer, bool with_virtual)
@@ -158,13 +162,21 @@ static void add_configured(struct answer *answer, const struct str *names, size_
     }
 }
 
+static void add_main(struct answer *answer)
+{
+    const struct settings *settings = answer_settings(answer);
+
+    if (settings->main != NULL) {
+        add_configured(answer, &settings->main_name, 1);
+    }
+}
+
 /* Which sources are searched, in order (whois-queries 7.3). */
 static enum err choose_sources(struct answer *answer)
 {
     const struct settings *settings = answer_settings(answer);
     const struct query *query = &answer->query;
-    /* A -s that names nothing is none. */
-    bool is_default = query->source_count == 0 && !query_has(query, QF(ALL_SOURCES) | QF(RESOURCE));
+    /* The main source is added up to three times, and counts once. */
     size_t most = settings->source_count + settings->additional_count + query->source_count + 1;
 
     answer->parts = arena_calloc(answer->arena, most, sizeof(*answer->parts));
@@ -174,17 +186,17 @@ static enum err choose_sources(struct answer *answer)
     if (query_has(query, QF(RESOURCE))) {
         add_mirrors(answer, true);
     }
-    if (is_default || query_has(query, QF(ALL_SOURCES)) ||
-        (query_has(query, QF(RESOURCE)) && answer->part_count == 0)) {
-        if (settings->main != NULL) {
-            add_configured(answer, &settings->main_name, 1);
-        }
-    }
     if (query_has(query, QF(ALL_SOURCES))) {
+        add_main(answer);
         add_mirrors(answer, false);
     }
-    if (is_default || query_has(query, QF(RESOURCE))) {
+    /* A -s that names nothing is none. */
+    if (query->source_count == 0 && settings->additional_count > 0) {
+        add_main(answer);
         add_configured(answer, settings->additional, settings->additional_count);
+    }
+    if (query->source_count == 0 && answer->part_count == 0) {
+        add_main(answer);
     }
     for (size_t i = 0; i < query->source_count; i++) {
         add_part(answer, query->sources[i]);
@@ -507,7 +519,8 @@ static enum err gather_related(struct answer *answer, const struct id_list *list
     return rc;
 }
 
-/* The object's companions: behind it, or with -G gathered for the end. */
+/* The object's companions: behind it, or with -G and -b, which group nothing, gathered for the
+ * end. */
 static enum err step_follow(struct answer *answer)
 {
     struct id_list *list = &answer->related;
@@ -519,7 +532,7 @@ static enum err step_follow(struct answer *answer)
         return rc;
     }
     answer->stage = STAGE_COMPANION;
-    if (query_has(&answer->query, QF(NO_GROUPING))) {
+    if (query_has(&answer->query, QF(NO_GROUPING) | QF(ABUSE_CONTACT))) {
         answer->stage = STAGE_OBJECT;
         return gather_related(answer, list);
     }

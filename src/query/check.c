@@ -4,6 +4,8 @@
  */
 #include "query/check.h"
 
+#include "rpsl/syntax_values.h"
+
 static void complain(struct query *query, enum message message)
 {
     query_complain(query, message, (struct str){0}, (struct str){0});
@@ -222,8 +224,7 @@ bool query_check(struct query *query, const struct search_key *key, bool is_trus
     if (!check_client(query, arena)) {
         return false;
     }
-    if (query_has(query, QF(ABUSE_CONTACT)) && !key->has_ip &&
-        (key->tests & KEY_IS(AUT_NUM)) == 0) {
+    if (query_has(query, QF(ABUSE_CONTACT)) && !key->has_ip && !value_is_as_number(key->value)) {
         complain(query, MSG_BAD_OPTION);
     }
     check_combinations(query, arena);

@@ -320,7 +320,9 @@ static void read_reverse(struct search_key *key)
     if (name.len > 0 && name.at[name.len - 1] == '.') {
         name.len--;
     }
-    if (str_ends_nocase(name, STR(".arpa")) && ip_parse_reverse(name, &key->reverse) == ERR_OK) {
+    /* A second dot does no harm, and stays in the value. */
+    if ((str_ends_nocase(name, STR(".arpa")) || str_ends_nocase(name, STR(".arpa."))) &&
+        ip_parse_reverse(name, &key->reverse) == ERR_OK) {
         key->has_reverse = true;
         key->value = name;
     }

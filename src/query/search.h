@@ -19,6 +19,12 @@ struct wanted_value {
     bool is_like; /**< `folded` is a pattern: % and _ are wildcards, \ takes their meaning. */
 };
 
+/** Whom a set lets in: objects that this maintainer maintains, or all of them. */
+struct consent {
+    enum rpsl_class set;   /**< The class of the set: its members are of other classes each. */
+    struct str maintainer; /**< Folded; ANY: all. */
+};
+
 struct search {
     struct view view;
     const struct query *query;
@@ -34,11 +40,11 @@ struct search {
     struct str folded;                       /**< The key, folded. */
     struct id_list worded, mailed, netnamed; /**< Ids of all classes by words, e-mail, netname. */
     bool has_words, has_mails, has_netnames;
-    enum rpsl_class class;  /**< Now searched; not by -i. */
-    bool is_by_key;         /**< Its objects may have been found by key: */
-    struct str canonical;   /**< this one. */
-    struct str *consenting; /**< member-of: whom the set lets in. */
-    size_t consenting_count;
+    enum rpsl_class class;    /**< Now searched; not by -i. */
+    bool is_by_key;           /**< Its objects may have been found by key: */
+    struct str canonical;     /**< this one. */
+    struct consent *consents; /**< member-of. */
+    size_t consent_count;
 
     /* Where the search stands. */
     enum err (*step)(struct search *search); /**< NULL: it is complete. */

@@ -36,15 +36,31 @@ static bool is_like(struct str value, struct str pattern)
 
 struct verification {
     const struct search *search;
-    uint64_t seen; /* Which of the first 64 wanted values occurred. */
-    bool has_email, has_netname;
-    bool is_member, is_let_in;
+    uint64_t seen;       /* Which of the first 64 wanted values occurred. */
+    enum rpsl_class set; /* That the object may be a member of. */
+    bool has_email, has_netname, is_let_in;
 };
 
-static bool is_consenting(const struct search *search, struct str maintainer)
+/* The class of the sets that objects of a class may be members of. */
+static enum rpsl_class set_of(enum rpsl_class class)
 {
-    for (size_t i = 0; i < search->consenting_count; i++) {
-        if (str_eq(search->consenting[i], maintainer) || search_is_any(search->consenting[i])) {
+    switch (class) {
+    case CLASS_AUT_NUM:
+        return CLASS_AS_SET;
+    case CLASS_INET_RTR:
+        return CLASS_RTR_SET;
+    default:
+        return CLASS_ROUTE_SET;
+    }
+}
+
+static bool is_consenting(const struct verification *v, struct str maintainer)
+{
+    for (size_t i = 0; i < v->search->consent_count; i++) {
+        const struct consent *consent = &v->search->consents[i];
+
+        if (consent->set == v->set &&
+            (str_eq(consent->maintainer, maintainer) || search_is_any(consent->maintainer))) {
             return true;
         }
     }
@@ -64,12 +80,11 @@ static bool verify_value(void *context, unsigned attr, struct str folded)
         }
         if (wanted->is_like ? is_like(folded, wanted->folded) : str_eq(folded, wanted->folded)) {
             v->seen |= UINT64_C(1) << i;
-            v->is_member |= attr == ATTR_MEMBER_OF;
         }
     }
     v->has_email |= attr == ATTR_E_MAIL && str_eq(folded, search->folded);
     v->has_netname |= attr == ATTR_NETNAME && str_eq(folded, search->folded);
-    v->is_let_in |= attr == ATTR_MNT_BY && is_consenting(search, folded);
+    v->is_let_in |= attr == ATTR_MNT_BY && is_consenting(v, folded);
     return true;
 }
 
@@ -153,7 +168,7 @@ static enum err accepts_forward(struct search *search, struct item *item)
 
 static enum err accepts_inverse(struct search *search, struct item *item)
 {
-    struct verification v = {.search = search};
+    struct verification v = {.search = search, .set = set_of(item->info.class)};
     enum err rc = read_values(search, item, &v);
 
     return rc != ERR_OK ? rc : is_inverse_hit(search, &v) ? ERR_OK : ERR_NOT_FOUND;

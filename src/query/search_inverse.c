@@ -60,6 +60,13 @@ bool search_is_inverse(enum rpsl_attr_id attr, bool is_trusted)
     return false;
 }
 
+/* ANY stands for no maintainer, and yet may be asked for; not where ranges follow the name. */
+static bool is_keyword(const struct search *search, enum rpsl_attr_id attr, uint32_t classes)
+{
+    return classes == CLASS_BIT(CLASS_MNTNER) && attr != ATTR_MNT_ROUTES &&
+           search_is_any(search->folded);
+}
+
 /* The object that an attribute refers to must exist. */
 static enum err find_target(const struct search *search, enum rpsl_attr_id attr, bool *is_alive)
 {
@@ -67,7 +74,7 @@ static enum err find_target(const struct search *search, enum rpsl_attr_id attr,
     enum err rc = ERR_OK;
 
     *is_alive = true;
-    if (classes == 0 || (attr == ATTR_MBRS_BY_REF && search_is_any(search->folded))) {
+    if (classes == 0 || is_keyword(search, attr, classes)) {
         return ERR_OK;
     }
     for (; classes != 0 && id == 0 && rc == ERR_OK; classes &= classes - 1) {
@@ -78,56 +85,78 @@ static enum err find_target(const struct search *search, enum rpsl_attr_id attr,
     return rc;
 }
 
-struct consent {
+/* Reads mbrs-by-ref of one set. */
+struct consent_reader {
     struct search *search;
+    enum rpsl_class set;
     enum err rc;
 };
 
-static bool add_consenting(void *context, unsigned attr, struct str folded)
+static bool add_consent(void *context, unsigned attr, struct str folded)
 {
-    struct consent *consent = context;
-    struct search *search = consent->search;
-    struct str *grown;
+    struct consent_reader *reader = context;
+    struct search *search = reader->search;
+    struct consent *grown;
 
     if (attr != ATTR_MBRS_BY_REF) {
         return true;
     }
-    grown = arena_grow(search->arena, search->consenting, search->consenting_count * sizeof(*grown),
-                       (search->consenting_count + 1) * sizeof(*grown));
+    grown = arena_grow(search->arena, search->consents, search->consent_count * sizeof(*grown),
+                       (search->consent_count + 1) * sizeof(*grown));
     if (grown == NULL) {
-        consent->rc = ERR_LIMIT;
+        reader->rc = ERR_LIMIT;
         return false;
     }
-    search->consenting = grown;
-    grown[search->consenting_count] = arena_strdup(search->arena, folded);
-    if (grown[search->consenting_count++].at == NULL) {
-        consent->rc = ERR_LIMIT;
+    search->consents = grown;
+    grown += search->consent_count++;
+    *grown = (struct consent){reader->set, arena_strdup(search->arena, folded)};
+    if (grown->maintainer.at == NULL) {
+        reader->rc = ERR_LIMIT;
     }
-    return consent->rc == ERR_OK;
+    return reader->rc == ERR_OK;
+}
+
+/* A maintainer counts, here too, only while it exists. */
+static enum err drop_dangling_consents(struct search *search)
+{
+    size_t kept = 0;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < search->consent_count && rc == ERR_OK; i++) {
+        struct str maintainer = search->consents[i].maintainer;
+        uint32_t id = 0;
+
+        rc = view_find(&search->view, CLASS_MNTNER, maintainer, &id);
+        if (id != 0 || search_is_any(maintainer)) {
+            search->consents[kept++] = search->consents[i];
+        }
+    }
+    search->consent_count = kept;
+    return rc;
 }
 
 /* Whom the sets of this name let in by mbrs-by-ref. */
-static enum err read_consent(struct search *search)
+static enum err read_consents(struct search *search)
 {
-    struct consent consent = {search, ERR_OK};
+    struct consent_reader reader = {.search = search};
     enum err rc = ERR_OK;
 
     for (uint32_t sets = SETS; sets != 0 && rc == ERR_OK; sets &= sets - 1) {
         struct item item;
         uint32_t id;
 
-        rc =
-            view_find(&search->view, (enum rpsl_class)__builtin_ctz(sets), search->key->value, &id);
+        reader.set = (enum rpsl_class)__builtin_ctz(sets);
+        rc = view_find(&search->view, reader.set, search->key->value, &id);
         if (rc != ERR_OK || id == 0) {
             continue;
         }
         if ((rc = item_load(&search->view, id, &item)) == ERR_OK &&
             (rc = item_parse(&search->view, &item)) == ERR_OK) {
-            rc = rpsl_index_values(&item.object, search->view.scratch, add_consenting, &consent);
+            rc = rpsl_index_values(&item.object, search->view.scratch, add_consent, &reader);
         }
-        rc = rc == ERR_OK ? consent.rc : rc;
+        rc = rc == ERR_OK ? reader.rc : rc;
     }
-    return rc;
+    return rc != ERR_OK ? rc : drop_dangling_consents(search);
 }
 
 static enum err next_attribute(struct search *search);
@@ -174,7 +203,7 @@ static enum err find_by_attribute(struct search *search, enum rpsl_attr_id attr)
     if ((rc = find_target(search, attr, &is_alive)) != ERR_OK || !is_alive) {
         return rc;
     }
-    if (attr == ATTR_MEMBER_OF && (rc = read_consent(search)) != ERR_OK) {
+    if (attr == ATTR_MEMBER_OF && (rc = read_consents(search)) != ERR_OK) {
         return rc;
     }
     if ((rc = search_want(search, attr, value, false)) != ERR_OK) {

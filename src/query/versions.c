@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -32,7 +33,9 @@ struct version_query *version_query_new(const struct query_source *source,
     }
     out->source = source;
     out->arena = arena_new(MEMORY_MAX);
-    out->classes = verdict->candidates;
+    /* Without -T what had the key decides, whatever else the key may look like. */
+    out->is_by_class = query->classes != 0;
+    out->classes = out->is_by_class ? verdict->candidates : ALL_CLASSES;
     out->charset = verdict->charset;
     out->flag = query_has(query, QF(LIST_VERSIONS))  ? FLAG_LIST_VERSIONS
                 : query_has(query, QF(SHOW_VERSION)) ? FLAG_SHOW_VERSION
@@ -60,6 +63,7 @@ void version_query_free(struct version_query *query)
 /* An error that is the whole answer. @return ERR_SYNTAX: nothing else is printed. */
 static enum err reject(struct version_query *query, enum message message, struct str argument)
 {
+    buf_clear(&query->text);
     message_print(&query->text, message, ARGS(argument));
     query->ends_answer = true;
     return ERR_SYNTAX;
@@ -182,18 +186,18 @@ static bool read_number(struct str text, int64_t *out)
     return *out <= INT_MAX;
 }
 
-static enum err check_range(struct version_query *query, const struct history *history,
-                            int64_t number)
+/* Whether an object has this version. That it has not is said of this object only: another one may
+ * have it. */
+static bool has_version(struct version_query *query, const struct history *history, size_t number)
 {
-    if (number > (int64_t)history->count) {
-        return reject(query, MSG_NO_SUCH_VERSION, number_text(query, history->count));
+    if (number > history->count) {
+        message_print(&query->text, MSG_NO_SUCH_VERSION, ARGS(number_text(query, history->count)));
     }
-    return ERR_OK;
+    return number <= history->count;
 }
 
 /* --show-version */
-static enum err read_version(struct version_query *query, const struct history *history,
-                             size_t *out)
+static enum err read_version(struct version_query *query, size_t *out)
 {
     int64_t number;
     enum err rc = check_repetition(query);
@@ -209,7 +213,7 @@ static enum err read_version(struct version_query *query, const struct history *
                       STR("version flag number must be greater than 0"));
     }
     *out = (size_t)number;
-    return check_range(query, history, number);
+    return ERR_OK;
 }
 
 /* Cut `a:b`; empty pieces do not count. */
@@ -227,8 +231,7 @@ static bool cut_pair(struct str text, struct str pair[2])
 }
 
 /* --diff-versions */
-static enum err read_two_versions(struct version_query *query, const struct history *history,
-                                  size_t out[2])
+static enum err read_two_versions(struct version_query *query, size_t out[2])
 {
     struct str pair[2];
     int64_t a, b;
@@ -252,8 +255,7 @@ static enum err read_two_versions(struct version_query *query, const struct hist
     }
     out[0] = (size_t)a;
     out[1] = (size_t)b;
-    rc = check_range(query, history, a);
-    return rc == ERR_OK ? check_range(query, history, b) : rc;
+    return ERR_OK;
 }
 
 /* --- the three answers --- */
@@ -291,9 +293,9 @@ static enum err show_version(struct version_query *query, const struct history *
     struct item item;
     struct str key;
     size_t number = 0;
-    enum err rc = read_version(query, history, &number);
+    enum err rc = read_version(query, &number);
 
-    if (rc != ERR_OK) {
+    if (rc != ERR_OK || !has_version(query, history, number)) {
         return rc;
     }
     version = &history->versions[number - 1];
@@ -335,8 +337,12 @@ static enum err show_difference(struct version_query *query, const struct histor
     struct item items[2];
     struct str keys[2];
     size_t numbers[2];
-    enum err rc = read_two_versions(query, history, numbers);
+    enum err rc = read_two_versions(query, numbers);
 
+    if (rc != ERR_OK ||
+        !has_version(query, history, numbers[0] > numbers[1] ? numbers[0] : numbers[1])) {
+        return rc;
+    }
     for (int i = 0; i < 2 && rc == ERR_OK; i++) {
         rc = load_version(query, &history->versions[numbers[i] - 1], history->class, &items[i],
                           &keys[i]);
@@ -372,21 +378,41 @@ static bool is_personal(const struct history *history)
     return (CLASS_BIT(history->class) & PERSON_CLASSES) != 0;
 }
 
-/* Persons and roles have no versions to show; they are mentioned when nothing else was found. */
-static enum err answer_histories(struct version_query *query, const struct history_list *list)
+/* Without -T objects of several classes come in the order of the classes' names. */
+static void order_by_name(struct history_list *list)
+{
+    for (size_t i = 1; i < list->count; i++) {
+        const struct history moved = list->at[i];
+        const char *name = rpsl_class_info(moved.class)->name;
+        size_t to = i;
+
+        for (; to > 0 && strcmp(rpsl_class_info(list->at[to - 1].class)->name, name) > 0; to--) {
+            list->at[to] = list->at[to - 1];
+        }
+        list->at[to] = moved;
+    }
+}
+
+/* Persons and roles have no versions to show; unless -T names them, they are mentioned only when
+ * nothing else was found. */
+static enum err answer_histories(struct version_query *query, struct history_list *list)
 {
     bool has_others = false;
     enum err rc = ERR_OK;
 
+    if (!query->is_by_class) {
+        order_by_name(list);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        has_others = has_others || !is_personal(&list->at[i]);
+    }
     for (size_t i = 0; i < list->count && rc == ERR_OK; i++) {
         if (!is_personal(&list->at[i])) {
-            has_others = true;
             rc = answer_history(query, &list->at[i]);
+        } else if (query->is_by_class || !has_others) {
+            message_print(&query->text, MSG_NO_PERSON_HISTORY,
+                          ARGS(class_text(query, list->at[i].class), query->key));
         }
-    }
-    if (list->count > 0 && !has_others) {
-        message_print(&query->text, MSG_NO_PERSON_HISTORY,
-                      ARGS(class_text(query, list->at[0].class), query->key));
     }
     return rc;
 }

@@ -24,6 +24,7 @@ struct version_query {
     const struct query_source *source;
     struct arena *arena;
     uint32_t classes;
+    bool is_by_class;     /**< -T names the classes. */
     enum query_flag flag; /**< Which of the three it is. */
     struct flag_value argument;
     struct str key;

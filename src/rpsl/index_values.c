@@ -6,6 +6,7 @@
  */
 #include "rpsl/fold.h"
 #include "rpsl/object.h"
+#include "rpsl/syntax_values.h"
 
 #define SEEN_AT_FIRST 64 /* Slots; a power of two. Most objects have fewer than ten values. */
 
@@ -115,13 +116,20 @@ static struct str before_any(struct str value, struct str ends)
     return str_sub(value, 0, len);
 }
 
-/** `Name <a@b>` becomes `a@b`; anything else stays. */
+/** `Name <a@b>` and `a@b (Name)` become `a@b`; anything else stays, as does what is no address. */
 static struct str bare_address(struct str value)
 {
-    size_t open = str_find(value, '<', 0);
-    size_t close = str_find(value, '>', open);
+    struct str bare = value;
 
-    return close < value.len ? str_trim(str_sub(value, open + 1, close)) : value;
+    if (bare.len > 0 && bare.at[bare.len - 1] == ')') {
+        bare = str_trim(str_sub(bare, 0, str_find(bare, '(', 0)));
+    }
+    if (bare.len > 0 && bare.at[bare.len - 1] == '>') {
+        size_t open = str_find(bare, '<', 0);
+
+        bare = str_trim(str_sub(bare, open + 1, bare.len - 1));
+    }
+    return bare.len < value.len && value_is_email(value) ? bare : value;
 }
 
 enum err rpsl_interface_address(struct str value, struct arena *arena, struct str *out)

@@ -127,34 +127,68 @@ void rpsl_layout_attr(const struct rpsl_attr *attr, struct buf *out)
     buf_add_char(out, '\n');
 }
 
+/** Cut the blanks and `+` off a continuation line. @return Whether there was a `+`. */
+static bool cut_continuation(struct str *line)
+{
+    bool has_plus = false;
+
+    while (line->len > 0 && (line->at[0] == '+' || rpsl_is_blank(line->at[0]))) {
+        has_plus |= line->at[0] == '+';
+        *line = str_sub(*line, 1, line->len);
+    }
+    return has_plus;
+}
+
+/** Text behind a `+` of the short form. */
+static void put_short_continuation(struct buf *out, size_t column, struct str text)
+{
+    if (text.len > 0) {
+        buf_add_str(out, STR("\n+"));
+        put_text(out, column - 1, text);
+    }
+}
+
+/** Cut off the text up to the first blank. */
+static struct str cut_word(struct str *line)
+{
+    struct str word = *line;
+
+    word.len = 0;
+    while (word.len < line->len && !rpsl_is_blank(line->at[word.len])) {
+        word.len++;
+    }
+    *line = rpsl_trim(str_sub(*line, word.len, line->len));
+    return word;
+}
+
 void rpsl_layout_attr_short(const struct rpsl_attr *attr, struct buf *out)
 {
     const char *short_name = rpsl_attr_info(attr->id)->short_name;
-    size_t start = out->len, column = short_name != NULL ? SHORT_COLUMN : COLUMN;
+    size_t start = out->len, column = short_name != NULL ? SHORT_COLUMN : COLUMN, at;
     struct str rest = attr->value, line;
+    bool is_first = true; /* No text stands behind the name yet, but may. */
 
     if (short_name != NULL) {
         buf_printf(out, "*%s:", short_name);
     } else {
         put_name(out, attr->name);
     }
-    if (str_split(&rest, '\n', &line)) {
-        size_t at = out->len - start;
+    at = out->len - start;
+    for (bool is_behind = false; str_split(&rest, '\n', &line); is_behind = true) {
+        if (is_behind && cut_continuation(&line)) {
+            is_first = false;
+        }
+        line = rpsl_trim(line);
+        if (is_first && line.len > 0) {
+            /* What fills an empty first line breaks behind its first word, an accident of the
+             * reference. */
+            struct str first = is_behind ? cut_word(&line) : line;
 
-        line = rpsl_trim(line);
-        if (line.len > 0) {
-            put_text(out, at < column ? column - at : 1, line);
+            put_text(out, at < column ? column - at : 1, first);
+            line = is_behind ? line : STR("");
+            is_first = false;
         }
-    }
-    while (str_split(&rest, '\n', &line)) {
-        while (line.len > 0 && (line.at[0] == '+' || rpsl_is_blank(line.at[0]))) {
-            line = str_sub(line, 1, line.len);
-        }
-        line = rpsl_trim(line);
-        if (line.len > 0) {
-            buf_add_str(out, STR("\n+"));
-            put_text(out, column - 1, line);
-        }
+        put_short_continuation(out, column, line);
     }
     buf_add_char(out, '\n');
 }

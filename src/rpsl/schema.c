@@ -109,11 +109,11 @@ enum rpsl_class rpsl_class_by_name(struct str name)
     return class > 0 ? (enum rpsl_class)(class - 1) : CLASS_UNKNOWN;
 }
 
-/** The short name in an argument: `mb` or `*mb`. */
+/** The short name in an argument: `mb` or `*mb`. Before the one of three letters is no star. */
 static struct str without_star(struct str argument)
 {
-    return argument.len > 0 && argument.at[0] == '*' ? str_sub(argument, 1, argument.len)
-                                                     : argument;
+    return argument.len == 3 && argument.at[0] == '*' ? str_sub(argument, 1, argument.len)
+                                                      : argument;
 }
 
 enum rpsl_attr_id rpsl_attr_by_argument(struct str argument)

@@ -68,7 +68,7 @@ const struct rpsl_attr_info *rpsl_attr_info(enum rpsl_attr_id attr); /* ATTR_UNK
  * none. */
 enum rpsl_class rpsl_class_by_name(struct str name);
 enum rpsl_attr_id rpsl_attr_by_name(struct str name);
-/** As a query argument: long name, short name, or `*` and short name; any case. */
+/** As a query argument: long name, short name, or `*` and a short name of two letters; any case. */
 enum rpsl_class rpsl_class_by_argument(struct str argument);
 enum rpsl_attr_id rpsl_attr_by_argument(struct str argument);
 enum rpsl_class rpsl_class_by_db_id(unsigned db_id);

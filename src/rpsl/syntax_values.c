@@ -761,7 +761,7 @@ bool value_is_email(struct str value)
         open--;
     }
     return value.at[open] == '<' && is_display_name(str_trim(str_sub(value, 0, open))) &&
-           is_mailbox(str_sub(value, open + 1, value.len - 1));
+           is_mailbox(str_trim(str_sub(value, open + 1, value.len - 1)));
 }
 
 /** A name with a top-level domain of letters, or an address. */

@@ -275,6 +275,41 @@ Test(answer, membership_needs_consent)
     expect("-K -s X-GRS -i member-of AS-SHUT", I3 E101("X-GRS"));
 }
 
+/* A set lets in only those of its own class, and its maintainers have to exist. */
+Test(answer, membership_is_of_the_right_class_and_by_one_who_exists)
+{
+    fixture_apply(index_main,
+                  STR("ADD 1\n\nroute-set: RS-ONE\nmbrs-by-ref: ANY\nsource: RIPE\n\n"
+                      "ADD 2\n\naut-num: AS8\nmember-of: RS-ONE\nmnt-by: ONE-MNT\n"
+                      "source: RIPE\n\n"
+                      "ADD 3\n\nroute: 10.8.0.0/16\norigin: AS8\nmember-of: RS-ONE\n"
+                      "mnt-by: ONE-MNT\nsource: RIPE\n\n"
+                      "ADD 4\n\nas-set: AS-GONE\nmbrs-by-ref: GONE-MNT\nsource: RIPE\n\n"
+                      "ADD 5\n\naut-num: AS9\nmember-of: AS-GONE\nmnt-by: GONE-MNT\n"
+                      "source: RIPE\n\n"));
+    reader_refresh(tools.reader);
+    expect("-K -i member-of RS-ONE", I3 "route:          10.8.0.0/16\norigin:         AS8\n\n");
+    expect("-K -i member-of AS-GONE", I3 E101("RIPE"));
+    fixture_apply(index_main, STR("ADD 6\n\nmntner: GONE-MNT\nsource: RIPE\n\n"));
+    reader_refresh(tools.reader);
+    expect("-rBG -i member-of AS-GONE",
+           "% No abuse contact registered for AS9\n\naut-num:        AS9\n"
+           "member-of:      AS-GONE\nmnt-by:         GONE-MNT\nsource:         RIPE\n\n");
+}
+
+/* ANY is a keyword of references to maintainers, and of no maintainer. */
+Test(answer, any_may_be_asked_for)
+{
+    fixture_apply(index_main,
+                  STR("ADD 1\n\norganisation: ORG-A1-RIPE\nmnt-ref: any\nsource: RIPE\n\n"
+                      "ADD 2\n\nroute: 10.8.0.0/16\norigin: AS8\nmnt-routes: ANY\n"
+                      "source: RIPE\n\n"));
+    reader_refresh(tools.reader);
+    expect("-K -i mnt-ref,mnt-routes,mnt-by ANY", I3 "organisation:   ORG-A1-RIPE\n\n");
+    expect("-K -i mbrs-by-ref Any", I3 "as-set:         AS-OPEN\nmembers:        AS1,\n"
+                                       "                AS2\n\n");
+}
+
 Test(answer, references_to_nothing_are_not_found)
 {
     expect("-rB -s X-GRS -i mnt-by RIPE-NCC-END-MNT", E101("X-GRS"));
@@ -399,6 +434,16 @@ Test(answer, brief_abuse_output)
     expect("-b -x 10.0.0.0/8", "inetnum:        10.0.0.0 - 10.255.255.255\n"
                                "abuse-mailbox:  abuse@example.net\n\n"
                                "abuse-mailbox:  irt@example.net\n\n");
+}
+
+/* Nothing is grouped: what several ranges refer to comes once, at the end. */
+Test(answer, brief_abuse_output_ends_in_the_irts)
+{
+    expect("-b -L 10.1.0.0/16", "inetnum:        10.0.0.0 - 10.255.255.255\n"
+                                "abuse-mailbox:  abuse@example.net\n\n"
+                                "inetnum:        10.1.0.0 - 10.1.255.255\n"
+                                "abuse-mailbox:  abuse@example.net\n\n"
+                                "abuse-mailbox:  irt@example.net\n\n");
 }
 
 Test(answer, irts_come_from_the_outermost_range)
@@ -709,6 +754,11 @@ Test(answer, only_proxies_ask_for_others)
     expect("-V tag,192.0.2.8 " ASK_ALICE, ALICE);
 }
 
+Test(answer, a_source_counts_once)
+{
+    expect("-a -s x-grs,RIPE,RIPE AS99:AS-NONE", I1 E101("RIPE,X-GRS"));
+}
+
 Test(answer, a_list_of_no_sources_is_none)
 {
     ask("-s , nosuch");
@@ -890,6 +940,17 @@ Test(answer_virtual, is_asked_by_name_and_for_resources_only)
     expect("AS99:AS-NONE", I1 E101("RIPE"));
     cr_expect(
         strstr(ask("-q sources"), "X-GRS:3:N:0-0\nRIPE-GRS:3:N:0-0\nOPEN-RIPE-GRS:3:N:0-0\n"));
+}
+
+/* Wherever no source is named, behind the main one. */
+Test(answer_virtual, additional_sources_are_searched_besides_the_main_one)
+{
+    settings->additional[0] = STR("X-GRS");
+    settings->additional_count = 1;
+    expect("AS99:AS-NONE", I1 E101("RIPE,X-GRS"));
+    expect("-a AS99:AS-NONE", I1 E101("RIPE,X-GRS"));
+    expect("-s OPEN-RIPE-GRS AS99:AS-NONE", E101("OPEN-RIPE-GRS"));
+    expect("--resource AS99999", I1 E101("X-GRS,RIPE-GRS,OPEN-RIPE-GRS,RIPE"));
 }
 
 Test(answer_virtual, personal_objects_are_not_counted)

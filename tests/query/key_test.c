@@ -41,6 +41,7 @@ ParameterizedTestParameters(key, makes_candidates)
         {"AS1 - AS5",             BIT(AS_BLOCK) | NAMES,                               ""                       },
         {"AS5 - AS1",             NAMES,                                               ""                       },
         {"0.0.193.in-addr.arpa.", HOSTS | NAMES,                                       "0.0.193.in-addr.arpa"   },
+        {"0.193.in-addr.arpa..",  HOSTS | NAMES,                                       "0.193.in-addr.arpa."    },
         {"0/25.0.193.example",    HOSTS | NAMES,                                       ""                       },
         {"a.0/25.example",        NAMES,                                               ""                       },
         {"a..example",            NAMES,                                               ""                       },

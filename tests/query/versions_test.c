@@ -49,6 +49,38 @@ static const char journal[] = "ADD 2\n\n"
                               "route:          10.0.0.0/8\n"
                               "origin:         AS1\n"
                               "descr:          caf\xc3\xa9\n"
+                              "source:         RIPE\n\n"
+                              "ADD 6\n\n"
+                              "mntner:         IRT-TWO\n"
+                              "source:         RIPE\n\n"
+                              "ADD 7\n\n"
+                              "irt:            IRT-TWO\n"
+                              "source:         RIPE\n\n"
+                              "ADD 8\n\n"
+                              "inet-rtr:       r_1.example\n"
+                              "source:         RIPE\n\n"
+                              "ADD 9\n\n"
+                              "person:         Former Role\n"
+                              "nic-hdl:        FR1-RIPE\n"
+                              "source:         RIPE\n\n"
+                              "ADD 10\n\n"
+                              "role:           Former Role\n"
+                              "nic-hdl:        FR1-RIPE\n"
+                              "source:         RIPE\n\n"
+                              "ADD 11\n\n"
+                              "mntner:         FR1-RIPE\n"
+                              "source:         RIPE\n\n"
+                              "ADD 12\n\n"
+                              "person:         Two Lives\n"
+                              "nic-hdl:        TL1-RIPE\n"
+                              "source:         RIPE\n\n"
+                              "ADD 13\n\n"
+                              "role:           Two Lives\n"
+                              "nic-hdl:        TL1-RIPE\n"
+                              "source:         RIPE\n\n"
+                              "ADD 14\n\n"
+                              "mntner:         IRT-TWO\n"
+                              "descr:          two\n"
                               "source:         RIPE\n\n";
 
 static struct query_source sources[2];
@@ -234,6 +266,49 @@ Test(versions, persons_and_roles_have_none)
     expect("--list-versions -T role C1-RIPE",
            "%ERROR:116: unsupported query\n%\n"
            "% Versions are not supported for PERSON/ROLE objects\n\n");
+}
+
+/* In the order of the names of their classes; what one lacks another may have. */
+Test(versions, of_objects_of_several_classes)
+{
+    const char *irt, *mntner;
+
+    ask("--list-versions IRT-TWO");
+    irt = strstr(printed.at, HEAD("IRT", "IRT-TWO"));
+    mntner = strstr(printed.at, HEAD("MNTNER", "IRT-TWO"));
+    cr_expect(irt == printed.at && mntner > irt, "%s", printed.at);
+    ask("--list-versions -T irt,mntner IRT-TWO");
+    irt = strstr(printed.at, HEAD("IRT", "IRT-TWO"));
+    mntner = strstr(printed.at, HEAD("MNTNER", "IRT-TWO"));
+    cr_expect(mntner == printed.at && irt > mntner, "%s", printed.at);
+    ask("--show-version 2 IRT-TWO");
+    cr_expect(str_starts(str_from(printed.at),
+                         STR(TOO_HIGH("1") "% Version 2 (current version) of object")),
+              "%s", printed.at);
+    expect("--diff-versions 4:3 IRT-TWO", TOO_HIGH("1") TOO_HIGH("2"));
+    expect("--show-version 0 IRT-TWO",
+           "% version flag number must be greater than 0\n%\n" BAD_OPTION);
+}
+
+/* `_` is in no name of a router that can be looked up. */
+Test(versions, of_what_is_found_in_no_other_way)
+{
+    ask("--list-versions r_1.example");
+    cr_expect(str_starts(str_from(printed.at), STR(HEAD("INET-RTR", "r_1.example"))), "%s",
+              printed.at);
+}
+
+#define NO_HISTORY(class, key)                                                                     \
+    "% Version history for " class " object \"" key "\"\n"                                         \
+                                   "% History not available for PERSON and ROLE objects.\n\n"
+
+Test(versions, persons_are_mentioned_for_want_of_others_or_by_class)
+{
+    expect("--list-versions TL1-RIPE",
+           NO_HISTORY("PERSON", "TL1-RIPE") NO_HISTORY("ROLE", "TL1-RIPE"));
+    expect("--diff-versions 1:2 FR1-RIPE", TOO_HIGH("1"));
+    expect("--diff-versions 1:2 -T person,mntner FR1-RIPE",
+           TOO_HIGH("1") NO_HISTORY("PERSON", "FR1-RIPE"));
 }
 
 Test(versions, arguments_are_checked_when_there_is_an_object)

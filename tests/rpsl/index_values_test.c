@@ -45,7 +45,7 @@ static enum err collect_from(struct str text, struct arena *into, struct collect
 }
 
 struct index_case {
-    char object[320];
+    char object[384];
     char values[320];
 };
 
@@ -107,11 +107,15 @@ ParameterizedTestParameters(rpsl_index_values, of_an_object)
          "address: Street 5\n"
          "e-mail: Net Ops < ops@example.net >\n"
          "e-mail: broken <ops@example.net\n"
+         "e-mail: no one <nobody>\n"
+         "e-mail: second@example.net (Net Ops)\n"
+         "e-mail: Net <third@example.net> (Ops)\n"
          "nic-hdl: NO1-RIPE\n"
          "abuse-mailbox: Abuse <abuse@example.net>\n"
          "notify: ops@example.net, x@example.net\n",
          "word=NETWORK\nword=OPERATIONS\nword=B.V.\n"
          "e-mail=OPS@EXAMPLE.NET\ne-mail=BROKEN <OPS@EXAMPLE.NET\n"
+         "e-mail=NO ONE <NOBODY>\ne-mail=SECOND@EXAMPLE.NET\ne-mail=THIRD@EXAMPLE.NET\n"
          "abuse-mailbox=ABUSE@EXAMPLE.NET\nnotify=OPS@EXAMPLE.NET, X@EXAMPLE.NET\n"},
         /* Words that the collation does not tell apart are one. */
         {"person: M\xc3\xbcller Muller MULLER\nnic-hdl: M1\n", "word=MULLER\n"},

@@ -30,7 +30,8 @@ Test(rpsl_schema, every_attribute_is_found_by_its_names_in_any_case)
         cr_expect_eq(rpsl_attr_by_argument(str_from(info->name)), attr, "%s", info->name);
         cr_expect_eq(rpsl_attr_by_argument(upper(info->short_name, text)), attr, "%s", info->name);
         snprintf(text, sizeof(text), "*%s", info->short_name);
-        cr_expect_eq(rpsl_attr_by_argument(str_from(text)), attr, "%s", info->name);
+        cr_expect_eq(rpsl_attr_by_argument(str_from(text)), strlen(text) == 3 ? attr : ATTR_UNKNOWN,
+                     "%s", info->name);
         cr_expect_eq(rpsl_attr_by_name(str_from(info->short_name)), ATTR_UNKNOWN);
     }
 }
@@ -62,6 +63,7 @@ Test(rpsl_schema, what_is_unknown_has_no_row)
     cr_expect_eq(rpsl_attr_by_argument(STR("*")), ATTR_UNKNOWN);
     cr_expect_eq(rpsl_attr_by_argument(STR("")), ATTR_UNKNOWN);
     cr_expect_eq(rpsl_attr_by_argument(STR("*mnt-by")), ATTR_UNKNOWN);
+    cr_expect_eq(rpsl_attr_by_argument(STR("*con")), ATTR_UNKNOWN);
     cr_expect_eq(rpsl_class_by_name(STR("mnt-by")), CLASS_UNKNOWN);
     cr_expect_eq(rpsl_class_by_argument(STR("mb")), CLASS_UNKNOWN);
     cr_expect_eq(rpsl_class_by_argument(STR("")), CLASS_UNKNOWN);

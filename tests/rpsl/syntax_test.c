@@ -271,6 +271,7 @@ static const struct value_case value_cases[] = {
     {CLASS_PERSON, ATTR_E_MAIL, true, "a.b+c@example.net"},
     {CLASS_PERSON, ATTR_E_MAIL, true, "Alice Example <a@example.net>"},
     {CLASS_PERSON, ATTR_E_MAIL, true, "<a@b>"},
+    {CLASS_PERSON, ATTR_E_MAIL, true, "Alice < a@b >"},
     {CLASS_PERSON, ATTR_E_MAIL, true, "\"A, B\" <a@b>"},
     {CLASS_PERSON, ATTR_E_MAIL, true, "a@b (Alice)"},
     {CLASS_PERSON, ATTR_E_MAIL, true, "\"a b\"@example.net"},
