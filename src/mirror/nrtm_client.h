@@ -44,7 +44,8 @@ struct nrtm_client_conf {
     X(NRTM_SYNCING, "syncing") /* comparing with the database */                                   \
     X(NRTM_CONNECTING, "connecting")                                                               \
     X(NRTM_REQUESTED, "requested") /* until %START or a message */                                 \
-    X(NRTM_RECEIVING, "receiving")
+    X(NRTM_RECEIVING, "receiving")                                                                 \
+    X(NRTM_HELD, "held") /* until there is room for an operation; reads nothing meanwhile */
 
 enum nrtm_state {
 #define X(name, text) name,

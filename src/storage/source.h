@@ -157,9 +157,21 @@ void source_get_bond(struct source *source, struct source_bond *out);
 /* --- the mirror's updates --- */
 struct batch; /* One MySQL transaction and one next version. */
 
-/** Take the writer lock and begin the next version; no SQL yet. While old versions that somebody
- *  reads take too much memory, waits for those: for a checkpoint 10 s, for answers as
- *  mirror.answers.wait.sec says; then the oldest answers are closed.
+/** A wait for room, of one who updates. Zero-initialise; may be forgotten at any time. */
+struct room_wait {
+    bool is_waiting;
+    int64_t began_ms, looked_ms; /**< Monotonic. */
+};
+/**
+ * Whether there is room for what an update leaves behind, or old versions that somebody reads take
+ * too much memory. To be asked before a batch that changes objects. Never sleeps: while there is
+ * none, ask again some 10 ms later. Waits for a checkpoint 10 s at most, for answers as
+ * mirror.answers.wait.sec says; then it has the oldest answers closed, and there is room.
+ * @param wait  The caller's own, the same at each try.
+ */
+bool source_has_room(struct source *source, struct room_wait *wait);
+
+/** Take the writer lock and begin the next version; no SQL yet.
  *  @return ERR_OK; ERR_BUSY when not open, read-only, being loaded, or the thread has a batch
  * already. */
 enum err batch_begin(struct source *source, struct batch **out, struct why *why) MUST_CHECK;

@@ -24,13 +24,18 @@ struct load {
     struct buf lines;
 };
 
-static struct source the_source;
+static struct source the_source, the_other;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* Of state and opens. */
 static bool is_open;
 
 struct source *fake_source(void)
 {
     return &the_source;
+}
+
+struct source *fake_other_source(void)
+{
+    return &the_other;
 }
 
 void fake_storage_reset(int64_t position)
@@ -152,6 +157,11 @@ static void add_line(struct buf *lines, const char *what, int64_t serial, struct
         buf_add_char(lines, text.at[i] == '\n' ? '/' : text.at[i]);
     }
     buf_add(lines, "]\n", 2);
+}
+
+bool source_has_room(struct source *source, struct room_wait *wait)
+{
+    return !fake.is_full || source != &the_source;
 }
 
 enum err batch_begin(struct source *source, struct batch **out, struct why *why)

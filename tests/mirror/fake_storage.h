@@ -11,6 +11,7 @@ struct fake_storage {
     int64_t applied, hw;
     bool position_known, read_only;
     int commits;             /**< Transactions that succeeded. */
+    bool is_full;            /**< There is no room for batches of fake_source(). */
     int begun;               /**< Batches and loads open now: 0 when all is well. */
     enum err next_commit[8]; /**< Results of the next commits; ERR_OK and beyond: success. */
     size_t next_commit_count;
@@ -34,4 +35,6 @@ struct fake_storage {
 extern struct fake_storage fake;
 /** The one source: RIPE-GRS of RIPE. */
 struct source *fake_source(void);
+/** Another of that name, at the same position. */
+struct source *fake_other_source(void);
 void fake_storage_reset(int64_t position);

@@ -132,6 +132,65 @@ Test(nrtm_client, does_not_blame_a_server_whose_second_answer_cannot_be_had)
     expect_state(NRTM_RECEIVING);
 }
 
+/* --- room for updates --- */
+
+Test(nrtm_client, stands_still_while_there_is_no_room_and_others_go_on)
+{
+    struct nrtm_client *other = nrtm_client_new(&conf, fake_other_source(), NULL, &fake_clock);
+    struct conn *conn = start(), *others;
+    int64_t began_ms = fake_now_ms;
+
+    nrtm_client_start(other);
+    others = fake_accept();
+    fake_receive(others, HEAD);
+    fake.is_full = true;
+    fake_receive(conn, HEAD OP(11) OP(12));
+    expect_state(NRTM_HELD);
+    cr_expect(fake_is_paused(conn), "the upstream is held back");
+    cr_expect_eq(fake_next_timer_ms(), 10);
+    cr_expect_not(nrtm_client_is_in_batch(client), "the database may be looked at");
+    fake_advance(20 * 1000);
+    expect_state(NRTM_HELD);
+    fake_receive(others, "ADD 11\n\nperson: B\n\n");
+    fake_settle();
+    cr_expect(str_eq(buf_str(&fake.committed), STR("add 11 [person: B/]\n")));
+    fake.hw = fake.applied = 10; /* The fake has one for both. */
+    fake_advance(conf.idle_probe_s * 1000);
+    fake_receive(fake_accept(), "RIPE:3:X:1-12\n");
+    cr_expect_eq(fake_connects_pending(), 0, "whoever stands still itself does not probe");
+    cr_expect_lt(status().fresh_ms, fake_now_ms, "it is not up to date");
+    cr_expect_geq(status().fresh_ms, began_ms);
+    fake.is_full = false;
+    fake_advance(10);
+    expect_state(NRTM_RECEIVING);
+    cr_expect_not(fake_is_paused(conn));
+    cr_expect(str_eq(buf_str(&fake.committed),
+                     STR("add 11 [person: B/]\nadd 11 [person: A/]\nadd 12 [person: A/]\n")));
+    cr_expect_eq(status().failures, 0);
+    nrtm_client_free(other);
+}
+
+Test(nrtm_client, can_be_stopped_while_it_stands_still)
+{
+    fake.is_full = true;
+    fake_receive(start(), HEAD OP(11));
+    nrtm_client_stop(client);
+    expect_state(NRTM_STOPPED);
+    cr_expect_eq(fake.hw, 10, "nothing of it was applied");
+    fake.is_full = false;
+    cr_expect_str_eq(fake_sent(start()), "-g RIPE:3:11-LAST -k\n");
+}
+
+Test(nrtm_client, begins_anew_when_the_position_moves_while_it_stands_still)
+{
+    fake.is_full = true;
+    fake_receive(start(), HEAD OP(11));
+    fake.hw = 11;
+    nrtm_client_position_moved(client);
+    fake_settle();
+    cr_expect_str_eq(fake_sent(fake_accept()), "-g RIPE:3:12-LAST -k\n");
+}
+
 /* --- whose serials these are --- */
 
 Test(nrtm_client, notes_the_server_that_its_position_is_of)

@@ -534,49 +534,30 @@ static void pile_up_garbage(struct index *index, struct arena *arena)
     }
 }
 
-struct copying {
-    struct source *source;
-    struct checkpoint *checkpoint;
-    atomic_bool has_ended;
-};
-
-static void *end_copy(void *context)
-{
-    struct copying *copying = context;
-
-    usleep(200000); /* A batch that did not wait would be there before. */
-    atomic_store(&copying->has_ended, true);
-    pthread_mutex_lock(&copying->source->checkpoint.mutex);
-    checkpoint_free(copying->checkpoint);
-    copying->source->checkpoint.running = NULL;
-    copying->source->checkpoint.is_copying = false;
-    pthread_cond_broadcast(&copying->source->checkpoint.copied);
-    pthread_mutex_unlock(&copying->source->checkpoint.mutex);
-    return NULL;
-}
-
-Test(source_checkpoint, a_batch_waits_when_the_copy_keeps_too_much)
+Test(source_checkpoint, updates_wait_when_the_copy_keeps_too_much)
 {
     const struct checkpoint_origin origin = {.source = "RIPE-GRS"};
     struct arena *arena = arena_new((size_t)64 << 20);
-    struct copying copying = {.has_ended = false};
-    struct storage *storage = database_open(&copying.source);
-    struct index *index = source_index(copying.source);
-    struct batch *batch;
-    pthread_t thread;
-    struct why why;
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct index *index = source_index(source);
+    struct room_wait wait = {0};
 
+    test_mono_stands = true;
     index_begin(index);
     index_publish(index, (index_position){.serial = 101});
-    copying.checkpoint = checkpoint_new(index, &origin);
-    copying.source->checkpoint.running = copying.checkpoint;
-    copying.source->checkpoint.is_copying = true;
+    source->checkpoint.running = checkpoint_new(index, &origin);
+    source->checkpoint.is_copying = true;
     pile_up_garbage(index, arena);
-    cr_assert_eq(pthread_create(&thread, NULL, end_copy, &copying), 0);
-    cr_assert_eq(batch_begin(copying.source, &batch, &why), ERR_OK, "%s", why.text);
-    cr_expect(atomic_load(&copying.has_ended), "it did not wait");
-    batch_abort(batch);
-    pthread_join(thread, NULL);
+    cr_expect_not(source_has_room(source, &wait));
+    test_mono_ms += 9999;
+    cr_expect_not(source_has_room(source, &wait));
+    test_mono_ms += 1; /* It is told to give up; until it has done so it is a reader like others. */
+    cr_expect_not(source_has_room(source, &wait));
+    checkpoint_free(source->checkpoint.running);
+    source->checkpoint.running = NULL;
+    source->checkpoint.is_copying = false;
+    cr_expect(source_has_room(source, &wait));
     cr_expect_eq(index_collect(index), 0);
     storage_free(storage);
     arena_free(arena);
