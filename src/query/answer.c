@@ -151,11 +151,17 @@ static void add_mirrors(struct answer *answer, bool with_virtual)
 }
 
 /* The names are copied: settings may change while the answer goes on, its sources may not. */
-static void add_configured(struct answer *answer, const struct str *names, size_t count)
+static enum err add_configured(struct answer *answer, const struct str *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        add_part(answer, arena_strdup(answer->arena, names[i]));
+        const struct str name = arena_strdup(answer->arena, names[i]);
+
+        if (name.at == NULL) {
+            return ERR_LIMIT;
+        }
+        add_part(answer, name);
     }
+    return ERR_OK;
 }
 
 /* Which sources are searched, in order (whois-queries 7.3). */
@@ -166,6 +172,7 @@ static enum err choose_sources(struct answer *answer)
     /* A -s that names nothing is none. */
     bool is_default = query->source_count == 0 && !query_has(query, QF(ALL_SOURCES) | QF(RESOURCE));
     size_t most = settings->source_count + settings->additional_count + query->source_count + 1;
+    enum err rc = ERR_OK;
 
     answer->parts = arena_calloc(answer->arena, most, sizeof(*answer->parts));
     if (answer->parts == NULL) {
@@ -174,22 +181,20 @@ static enum err choose_sources(struct answer *answer)
     if (query_has(query, QF(RESOURCE))) {
         add_mirrors(answer, true);
     }
-    if (is_default || query_has(query, QF(ALL_SOURCES)) ||
-        (query_has(query, QF(RESOURCE)) && answer->part_count == 0)) {
-        if (settings->main != NULL) {
-            add_configured(answer, &settings->main_name, 1);
-        }
+    if (settings->main != NULL && (is_default || query_has(query, QF(ALL_SOURCES)) ||
+                                   (query_has(query, QF(RESOURCE)) && answer->part_count == 0))) {
+        rc = add_configured(answer, &settings->main_name, 1);
     }
     if (query_has(query, QF(ALL_SOURCES))) {
         add_mirrors(answer, false);
     }
-    if (is_default || query_has(query, QF(RESOURCE))) {
-        add_configured(answer, settings->additional, settings->additional_count);
+    if (rc == ERR_OK && (is_default || query_has(query, QF(RESOURCE)))) {
+        rc = add_configured(answer, settings->additional, settings->additional_count);
     }
     for (size_t i = 0; i < query->source_count; i++) {
         add_part(answer, query->sources[i]);
     }
-    return ERR_OK;
+    return rc;
 }
 
 /* The snapshot to search. @return false when the source cannot be answered from now. */
