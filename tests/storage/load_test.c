@@ -619,6 +619,57 @@ Test(load, a_serial_on_an_unchanged_object_is_its_only_last_one)
     storage_free(storage);
 }
 
+/** Nothing moves the position but what the test does. */
+static void expect_position(struct source *source, int64_t applied, int64_t hw)
+{
+    struct why why;
+    bool changed;
+
+    cr_assert_eq(source_sync(source, &changed, &why), ERR_OK, "%s", why.text);
+    cr_expect_not(changed, "the database says something else");
+    cr_expect_eq(position_of(source).applied, applied, "%d", (int)position_of(source).applied);
+    cr_expect_eq(position_of(source).hw, hw, "%d", (int)position_of(source).hw);
+    cr_expect(position_of(source).position_known);
+    check_against_reopened(source);
+}
+
+static void load_nothing(struct source *source, int64_t serial)
+{
+    static const char *const none[] = {NULL};
+    struct load_report report;
+    struct why why;
+
+    cr_assert_eq(
+        load(source, (struct load_options){.serial = serial, .force = true}, none, &report, &why),
+        ERR_OK, "%s", why.text);
+}
+
+/* No row of `serials` can say it. */
+Test(load, a_dump_without_objects_has_its_serial_all_the_same)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+
+    load_nothing(source, 60);
+    expect_position(source, 0, 60);
+    load_well(source, 70, TEXTS("mntner: A-MNT;"), &report);
+    source_note_server(source, &(struct source_server){.host = "nrtm.example", .port = 4444});
+    source_note_state(source, "stream", NULL);
+    load_nothing(source, 80);
+    expect_position(source, 70, 80);
+    cr_expect_str_eq(database_list("SELECT CONCAT_WS('/', boot_serial, host, hw) FROM nrtm_state"),
+                     "80//80", "of no server yet");
+    load_nothing(source, 90);
+    expect_position(source, 70, 90);
+    load_nothing(source, 50);
+    expect_position(source, 0, 50);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM serials"), 0);
+    update(source, 51, false, "mntner: B-MNT\n");
+    expect_position(source, 51, 51);
+    storage_free(storage);
+}
+
 Test(load, fewer_than_nine_tenths_are_refused_unless_forced)
 {
     struct source *source;
