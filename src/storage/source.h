@@ -254,8 +254,9 @@ struct quarantined {
     char reason[600];
     struct buf raw;
 };
-/** The next row behind one. @param after  Its id; 0: the first. @return ERR_NOT_FOUND behind the
- * last; ERR_BUSY; errors of SQL. */
+/** The next row behind one, of those that can be tried: nothing tells any more what is newer than
+ * rows from before pruned serials. No writer is kept waiting. @param after  Its id; 0: the first.
+ * @return ERR_NOT_FOUND behind the last; ERR_BUSY: not open; errors of SQL. */
 enum err source_next_quarantined(struct source *source, int64_t after, struct quarantined *out,
                                  struct why *why) MUST_CHECK;
 

@@ -251,6 +251,11 @@ enum err tables_check_disk(struct source *source, struct sql *sql, uint64_t byte
 /* --- history.c --- */
 void idle_readers_init(struct idle_readers *readers);
 void idle_readers_fini(struct idle_readers *readers); /* Closes them. */
+/** Something to read: its inputs and outputs are the context's. */
+typedef enum err reading(struct sql *sql, void *context, struct why *why);
+/** Read by a connection that nobody uses, without the writer lock. Again, when it was lost. */
+enum err source_read(struct source *source, reading *read, void *context,
+                     struct why *why) MUST_CHECK;
 
 /* --- rows.c: the statements and values that batch.c and load.c share --- */
 extern const char rows_insert_last[], rows_update_last[], rows_insert_history[],

@@ -84,11 +84,12 @@ void source_note_state(struct source *source, const char *state, const char *err
 enum err source_next_quarantined(struct source *source, int64_t after, struct quarantined *out,
                                  struct why *why)
 {
-    if (fake.quarantined == NULL || after != 0) {
+    if (fake.quarantined == NULL || after >= fake.quarantined_rows) {
         return ERR_NOT_FOUND;
     }
-    out->id = 1;
+    out->id = after + 1;
     out->is_whole = true;
+    buf_clear(&out->raw);
     buf_add_str(&out->raw, str_from(fake.quarantined));
     return ERR_OK;
 }

@@ -18,7 +18,8 @@ struct fake_storage {
     enum err sync_result;
     bool sync_changed;
     int64_t sync_boot_serial; /**< What the next syncs find in the bond; 0: what it holds. */
-    const char *quarantined;  /**< The only row, of a dump; NULL: none. */
+    const char *quarantined;  /**< What each row holds, of a dump; NULL: no rows. */
+    int quarantined_rows;
     int syncs;
     size_t
         packet_limit; /**< Texts longer than this cannot be committed (ERR_SQL_PACKET); 0: none. */

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "database.h"
 #include "storage/history.h"
 #include "storage/index.h"
@@ -178,6 +180,84 @@ Test(prune, many_blocks_are_one_pass)
     cr_expect_eq(database_number("SELECT COUNT(*) FROM history"), 0);
     check_against_reopened(source);
     storage_free(storage);
+}
+
+/** Keep aside what came under a serial. */
+static void keep_aside(struct source *source, int64_t serial)
+{
+    struct batch *batch;
+    struct why why;
+
+    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(batch_quarantine(batch, serial, false, STR("no key\n"), "no key"), ERR_OK);
+    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
+}
+
+/** Serials of the rows that are tried again. */
+static const char *tried_again(struct source *source)
+{
+    static char text[100];
+    struct quarantined row = {0};
+    struct why why;
+    enum err rc;
+
+    text[0] = '\0';
+    while ((rc = source_next_quarantined(source, row.id, &row, &why)) == ERR_OK) {
+        sprintf(text + strlen(text), "%d ", (int)row.serial);
+    }
+    cr_expect_eq(rc, ERR_NOT_FOUND, "%s", why.text);
+    buf_free(&row.raw);
+    return text;
+}
+
+/** Lines of the log that contain it. */
+static int logged(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "r");
+    char line[1000];
+    int count = 0;
+
+    cr_assert_not_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        count += strstr(line, text) != NULL;
+    }
+    fclose(file);
+    return count;
+}
+
+Test(prune, what_was_kept_aside_before_is_told_once)
+{
+    char log[] = "/tmp/prune_test.XXXXXX";
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_options options = {.serial = 110, .audit = true};
+    struct why why;
+
+    close(mkstemp(log));
+    cr_assert_eq(log_open(log, &why), ERR_OK, "%s", why.text);
+    add(source, 101, TEXT("A-MNT", "one"));
+    keep_aside(source, 102);
+    keep_aside(source, 103);
+    add(source, 104, TEXT("A-MNT", "two"));
+    at(500);
+    keep_aside(source, 105);
+    add(source, 106, TEXT("A-MNT", "three"));
+    add(source, 107, TEXT("A-MNT", "four"));
+    cr_expect_str_eq(tried_again(source), "102 103 105 ");
+    at(1400);
+    cr_expect_str_eq(prune(source, false), "1 2 104");
+    cr_expect_str_eq(tried_again(source), "105 ");
+    cr_expect_eq(logged(log, "WARN  [Storage] RIPE-GRS: 2 rows of nrtm_quarantine are"), 1);
+    cr_expect_str_eq(prune(source, true), "0 0 104");
+    at(1600);
+    cr_expect_str_eq(prune(source, false), "1 1 106");
+    cr_expect_eq(logged(log, "RIPE-GRS: 1 rows of nrtm_quarantine are"), 1);
+    cr_expect_eq(logged(log, "of nrtm_quarantine"), 2, "each once");
+    cr_expect_str_eq(tried_again(source), "");
+    load(source, &options, TEXT("A-MNT", "four"));
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM nrtm_quarantine"), 0, "a dump covers them");
+    storage_free(storage);
+    unlink(log);
 }
 
 Test(prune, a_young_row_stops_it)
