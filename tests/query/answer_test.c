@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../log_lines.h"
 #include "base/log.h"
 #include "fixture.h"
 #include "small_registry.h"
@@ -475,19 +476,6 @@ Test(answer, goes_on_when_the_settings_change)
     free(before);
 }
 
-static bool file_says(const char *path, const char *text)
-{
-    char got[4096];
-    FILE *file = fopen(path, "r");
-    size_t len;
-
-    cr_assert_not_null(file);
-    len = fread(got, 1, sizeof(got) - 1, file);
-    got[len] = '\0';
-    fclose(file);
-    return strstr(got, text) != NULL;
-}
-
 Test(answer, one_that_needs_too_much_memory_ends_in_an_error)
 {
     char log[] = "/tmp/answer_test.XXXXXX";
@@ -511,7 +499,7 @@ Test(answer, one_that_needs_too_much_memory_ends_in_an_error)
     cr_expect(strstr(printed.at, "%ERROR:100: internal software error\n"));
     cr_expect(answer.must_close);
     cr_expect_not_null(answer.failure);
-    cr_expect(file_says(log, "query=\"-rB -M 10/8\""));
+    cr_expect_eq(log_lines(log, "query=\"-rB -M 10/8\""), 1);
     unlink(log);
 }
 

@@ -13,6 +13,7 @@
 #include "database.h"
 #include "objects.h"
 #include "storage/source_parts.h"
+#include "updates.h"
 
 static char folder[] = "/tmp/whoisd-checkpoints-XXXXXX";
 static char file[64], door[64]; /* The checkpoint; a link to the server's socket. */
@@ -38,23 +39,6 @@ TestSuite(source_checkpoint, .init = setup, .fini = teardown, .timeout = 120);
 
 #define TEXT(name, rest) "mntner: " name "\nremarks: " rest "\nsource: RIPE\n"
 
-static void commit(struct source *source, int64_t serial, const char *text, bool is_delete)
-{
-    struct batch *batch;
-    struct why why;
-
-    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(is_delete ? batch_delete(batch, serial, str_from(text), &why)
-                           : batch_add(batch, serial, str_from(text), &why),
-                 ERR_OK, "%s", why.text);
-    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
-}
-
-static void add(struct source *source, int64_t serial, const char *text)
-{
-    commit(source, serial, text, false);
-}
-
 static void write_checkpoint(struct source *source)
 {
     struct why why;
@@ -68,11 +52,11 @@ static void run_once(void)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
-    add(source, 102, TEXT("A-MNT", "one"));
-    add(source, 103, TEXT("B-MNT", "one"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
+    commit_add(source, 103, TEXT("B-MNT", "one"));
     write_checkpoint(source);
-    add(source, 104, TEXT("A-MNT", "two"));
+    commit_add(source, 104, TEXT("A-MNT", "two"));
     storage_free(storage);
 }
 
@@ -135,9 +119,9 @@ Test(source_checkpoint, is_used_with_what_came_since)
     cr_expect_eq(status.serial, 104);
     cr_expect_eq(status.objects, 3);
     cr_expect_eq(status.stale_since_ms, 0);
-    add(source, 105, TEXT("B-MNT", "two"));
-    commit(source, 106, TEXT("A-MNT", ""), true);
-    add(source, 107, TEXT("C-MNT", "one"));
+    commit_add(source, 105, TEXT("B-MNT", "two"));
+    commit_delete(source, 106, TEXT("A-MNT", ""));
+    commit_add(source, 107, TEXT("C-MNT", "one"));
     database_exec(
         "UPDATE last SET object = '" TEXT("TELLTALE-MNT", "as committed") "' WHERE pkey "
                                                                           "= 'TELLTALE-MNT'");
@@ -151,7 +135,7 @@ Test(source_checkpoint, is_used_when_nothing_came_since)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
     write_checkpoint(source);
     storage_free(storage);
     expect_used();
@@ -165,9 +149,9 @@ Test(source_checkpoint, deletions_and_new_objects_are_replayed)
     run_once();
     database_use_checkpoints(NULL, NULL); /* Somebody else goes on. */
     storage = database_open(&source);
-    commit(source, 105, TEXT("B-MNT", ""), true);
-    add(source, 106, TEXT("D-MNT", "one"));
-    add(source, 107, TEXT("D-MNT", "two"));
+    commit_delete(source, 105, TEXT("B-MNT", ""));
+    commit_add(source, 106, TEXT("D-MNT", "one"));
+    commit_add(source, 107, TEXT("D-MNT", "two"));
     storage_free(storage);
     database_use_checkpoints(folder, door);
     storage = reopen(&source);
@@ -208,10 +192,10 @@ Test(source_checkpoint, pruning_up_to_it_leaves_it_good)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
-    add(source, 102, TEXT("A-MNT", "one"));
-    commit(source, 103, TEXT("A-MNT", "one"), true);
-    add(source, 104, TEXT("B-MNT", "one"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
+    commit_delete(source, 103, TEXT("A-MNT", "one"));
+    commit_add(source, 104, TEXT("B-MNT", "one"));
     write_checkpoint(source);
     storage_free(storage);
     prune_in_a_minute();
@@ -228,8 +212,8 @@ Test(source_checkpoint, pruning_beyond_it_makes_it_useless)
     run_once();
     database_use_checkpoints(NULL, NULL);
     storage = database_open(&source);
-    commit(source, 105, TEXT("A-MNT", ""), true);
-    add(source, 106, TEXT("C-MNT", "one"));
+    commit_delete(source, 105, TEXT("A-MNT", ""));
+    commit_add(source, 106, TEXT("C-MNT", "one"));
     storage_free(storage);
     prune_in_a_minute();
     cr_expect_eq(database_number("SELECT COUNT(*) FROM serials WHERE serial_id = 103"), 1);
@@ -291,17 +275,17 @@ Test(source_checkpoint, a_restored_database_that_moved_on_is_recognised)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
-    add(source, 102, TEXT("A-MNT", "one"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
     back_up();
-    add(source, 103, TEXT("B-MNT", "one"));
+    commit_add(source, 103, TEXT("B-MNT", "one"));
     write_checkpoint(source);
     storage_free(storage);
     restore_backup();
     database_use_checkpoints(NULL, NULL);
     storage = database_open(&source);
-    add(source, 103, TEXT("X-MNT", "one")); /* The same object_id as B-MNT had. */
-    add(source, 104, TEXT("A-MNT", "two"));
+    commit_add(source, 103, TEXT("X-MNT", "one")); /* The same object_id as B-MNT had. */
+    commit_add(source, 104, TEXT("A-MNT", "two"));
     storage_free(storage);
     database_use_checkpoints(folder, door);
     expect_refused("restored from a backup");
@@ -312,11 +296,11 @@ Test(source_checkpoint, a_backup_from_after_it_is_good)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
     write_checkpoint(source);
-    add(source, 102, TEXT("A-MNT", "one"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
     back_up();
-    add(source, 103, TEXT("B-MNT", "one"));
+    commit_add(source, 103, TEXT("B-MNT", "one"));
     storage_free(storage);
     restore_backup();
     storage = reopen(&source);
@@ -331,9 +315,9 @@ Test(source_checkpoint, one_that_is_ahead_of_the_database_is_refused)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
     back_up();
-    add(source, 102, TEXT("A-MNT", "one"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
     write_checkpoint(source);
     storage_free(storage);
     restore_backup();
@@ -433,7 +417,7 @@ Test(source_checkpoint, is_served_as_stale_until_the_database_is_back)
     cr_expect_eq(status.serial, 104);
     cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "A-MNT"), TEXT("A-MNT", "two"));
     cr_expect_not(is_rebuilt(source));
-    add(source, 105, TEXT("A-MNT", "three"));
+    commit_add(source, 105, TEXT("A-MNT", "three"));
     storage_free(storage);
 }
 
@@ -476,10 +460,10 @@ Test(source_checkpoint, is_written_after_an_opening_and_at_a_stop)
     struct storage *storage = database_open(&source);
     struct why why;
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
     cr_assert_eq(storage_start_checkpoints(storage, &why), ERR_OK, "%s", why.text);
     wait_for_file();
-    add(source, 102, TEXT("A-MNT", "one"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
     storage_stop_checkpoints(storage);
     storage_free(storage);
     cr_expect_eq(database_number("SELECT COUNT(*) FROM nrtm_checkpoint WHERE serial = 102"), 1);
@@ -507,7 +491,7 @@ Test(source_checkpoint, is_not_taken_of_what_somebody_else_moved)
     run_once();
     storage = database_open(&source);
     others = database_open(&other);
-    add(other, 105, TEXT("B-MNT", "two"));
+    commit_add(other, 105, TEXT("B-MNT", "two"));
     cr_expect_eq(source_write_checkpoint(source, true, &why), ERR_BUSY);
     storage_free(others);
     storage_free(storage);
