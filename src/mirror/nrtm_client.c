@@ -319,6 +319,21 @@ static bool is_of_other_server(struct nrtm_client *client)
     return true;
 }
 
+/* When the mirror was up to date last, before this client: as it was noted, or where nothing was
+ * noted yet, when its data moved last. */
+static void recall_freshness(struct nrtm_client *client)
+{
+    const int64_t now_ms = clock_wall_ms(client->clock);
+    struct source_bond bond;
+    int64_t known_ms;
+
+    if (client->status.fresh_ms == 0) {
+        source_get_bond(client->source, &bond);
+        known_ms = (bond.fresh_time_s > 0 ? bond.fresh_time_s : bond.hw_time_s) * 1000;
+        client->status.fresh_ms = known_ms < now_ms ? known_ms : now_ms;
+    }
+}
+
 static enum client_event sync_position(struct nrtm_client *client)
 {
     struct source_position position;
@@ -336,6 +351,7 @@ static enum client_event sync_position(struct nrtm_client *client)
         snprintf(client->why, sizeof(client->why), "%s", why.text);
         return EVENT_OVER;
     }
+    recall_freshness(client);
     missing = no_position(client, &position);
     if (missing != NULL) {
         client->outcome = OUTCOME_NO_POSITION;
@@ -628,7 +644,7 @@ struct nrtm_client *nrtm_client_new(const struct nrtm_client_conf *conf, struct 
     client->retry.random = (unsigned)clock_mono_us();
     client->status.upstream_max = -1;
     client->status.standing = STANDING_BOOTSTRAP;
-    client->status.standing_since_ms = client->status.fresh_ms = clock_wall_ms(clock);
+    client->status.standing_since_ms = clock_wall_ms(clock);
     client->hw_moved_ms = client_now_ms(client);
     if (conf->version < 3) {
         log_warn(LOG_IMPORTER,

@@ -18,6 +18,8 @@
 
 #include "base/log.h"
 
+enum { FRESH_LATE_S = 60 /* Being up to date is not written more often. */ };
+
 /* --- configuration --- */
 #define AT(field) offsetof(struct storage_conf, field)
 
@@ -502,6 +504,16 @@ void source_note_server(struct source *source, const struct source_server *serve
     pthread_mutex_lock(&source->status_mutex);
     source->note.is_pending = true; /* With the state, which is noted all the time. */
     source->server = *server;
+    pthread_mutex_unlock(&source->status_mutex);
+}
+
+void source_note_fresh(struct source *source, int64_t time_s)
+{
+    pthread_mutex_lock(&source->status_mutex);
+    if (time_s > source->bond.fresh_time_s) {
+        source->bond.fresh_time_s = time_s;
+        source->note.is_pending |= time_s - source->fresh_written_s >= FRESH_LATE_S;
+    }
     pthread_mutex_unlock(&source->status_mutex);
 }
 

@@ -151,6 +151,7 @@ struct source_bond {
                                      dump was loaded or an operator set the position. */
     int64_t boot_serial;        /**< Of the dump loaded last; -1: not known. */
     int64_t hw_time_s;          /**< Unix time when hw moved last; 0: never. */
+    int64_t fresh_time_s; /**< When the mirror was up to date last, as it was noted; 0: never. */
 };
 void source_get_bond(struct source *source, struct source_bond *out);
 
@@ -300,6 +301,9 @@ enum err source_adopt(struct source *source, struct why *why) MUST_CHECK;
 /** State of the mirror for SQL readers: nrtm_state.state, last_error ... @param text  NULL clears.
  */
 void source_note_state(struct source *source, const char *state, const char *error);
+/** The mirror was up to date then, by Unix time. For nrtm_state; written with the state, and in
+ * between about once a minute, with a batch or a sync. */
+void source_note_fresh(struct source *source, int64_t time_s);
 /** The server that the position is of from now on; of serials 0 is not known. */
 struct source_server {
     char host[256];

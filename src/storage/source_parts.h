@@ -100,8 +100,9 @@ struct source {
     struct index_contents contents; /* Of the published version. */
     struct index_memory memory;     /* As of the last housekeeping. */
     struct position shown;          /* A copy of position for source_get_position(). */
-    struct source_bond bond;        /* As of the last look at nrtm_state. */
-    struct source_server server;    /* Waits like the note; host "": nothing does. */
+    struct source_bond bond; /* As of the last look at nrtm_state; its fresh_time may be newer. */
+    int64_t fresh_written_s; /* What nrtm_state has of it. */
+    struct source_server server; /* Waits like the note; host "": nothing does. */
     struct {
         bool is_pending;
         char state[40], error[QUARANTINE_NOTE_MAX];

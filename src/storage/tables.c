@@ -303,7 +303,7 @@ static enum err find_tables(struct source *source, bool *out, struct why *why)
         "table_name IN ('last', 'history', 'serials', 'update_lock', 'version', 'nrtm_state', "
         "'nrtm_quarantine', 'nrtm_checkpoint')) + (SELECT COUNT(*) FROM "
         "information_schema.columns WHERE table_schema = '%s' AND table_name = 'nrtm_state' AND "
-        "column_name = 'pruned')",
+        "column_name = 'fresh_time')",
         source->url.database, source->url.database);
 
     *out = present == 9;

@@ -101,6 +101,11 @@ void source_note_server(struct source *source, const struct source_server *serve
     snprintf(fake.bond.source, sizeof(fake.bond.source), "RIPE");
 }
 
+void source_note_fresh(struct source *source, int64_t time_s)
+{
+    fake.bond.fresh_time_s = time_s;
+}
+
 void source_get_bond(struct source *source, struct source_bond *out)
 {
     *out = fake.bond;

@@ -138,34 +138,39 @@ Test(nrtm_client, stands_still_while_there_is_no_room_and_others_go_on)
 {
     struct nrtm_client *other = nrtm_client_new(&conf, fake_other_source(), NULL, &fake_clock);
     struct conn *conn = start(), *others;
-    int64_t began_ms = fake_now_ms;
+    int64_t began_ms;
 
     nrtm_client_start(other);
     others = fake_accept();
     fake_receive(others, HEAD);
+    fake_receive(conn, HEAD OP(12));
+    fake_settle();
+    cr_expect_eq(status().standing, STANDING_STREAM);
+    fake_advance(MINUTE);
+    buf_clear(&fake.committed);
+    began_ms = fake_now_ms;
     fake.is_full = true;
-    fake_receive(conn, HEAD OP(11) OP(12));
+    fake_receive(conn, OP(13) OP(14));
     expect_state(NRTM_HELD);
     cr_expect(fake_is_paused(conn), "the upstream is held back");
     cr_expect_eq(fake_next_timer_ms(), 10);
     cr_expect_not(nrtm_client_is_in_batch(client), "the database may be looked at");
     fake_advance(20 * 1000);
     expect_state(NRTM_HELD);
-    fake_receive(others, "ADD 11\n\nperson: B\n\n");
+    fake_receive(others, "ADD 13\n\nperson: B\n\n");
     fake_settle();
-    cr_expect(str_eq(buf_str(&fake.committed), STR("add 11 [person: B/]\n")));
-    fake.hw = fake.applied = 10; /* The fake has one for both. */
+    cr_expect(str_eq(buf_str(&fake.committed), STR("add 13 [person: B/]\n")));
+    fake.hw = fake.applied = 12; /* The fake has one for both. */
     fake_advance(conf.idle_probe_s * 1000);
-    fake_receive(fake_accept(), "RIPE:3:X:1-12\n");
+    fake_receive(fake_accept(), "RIPE:3:X:1-13\n");
     cr_expect_eq(fake_connects_pending(), 0, "whoever stands still itself does not probe");
-    cr_expect_lt(status().fresh_ms, fake_now_ms, "it is not up to date");
-    cr_expect_geq(status().fresh_ms, began_ms);
+    cr_expect_eq(status().fresh_ms, began_ms, "until then it was up to date");
     fake.is_full = false;
     fake_advance(10);
     expect_state(NRTM_RECEIVING);
     cr_expect_not(fake_is_paused(conn));
     cr_expect(str_eq(buf_str(&fake.committed),
-                     STR("add 11 [person: B/]\nadd 11 [person: A/]\nadd 12 [person: A/]\n")));
+                     STR("add 13 [person: B/]\nadd 13 [person: A/]\nadd 14 [person: A/]\n")));
     cr_expect_eq(status().failures, 0);
     nrtm_client_free(other);
 }
@@ -434,4 +439,33 @@ Test(nrtm_client, knows_since_when_it_is_not_up_to_date)
     cr_expect_leq(status().fresh_ms, cut_ms);
     fake_receive(fake_accept(), "%ERROR:401: invalid range: Not within 1-12\n");
     cr_expect_eq(status().fresh_ms, fake_now_ms);
+}
+
+Test(nrtm_client, remembers_from_before_when_it_was_up_to_date)
+{
+    const int64_t now_s = fake_now_ms / 1000;
+
+    cr_expect_eq(status().fresh_ms, 0, "nothing is known yet");
+    fake.bond.fresh_time_s = now_s - 500;
+    fake.bond.hw_time_s = now_s - 900; /* A quiet registry. */
+    nrtm_client_start(client);
+    cr_expect_eq(status().fresh_ms, (now_s - 500) * 1000);
+    fake_refuse("no");
+    cr_expect_eq(status().fresh_ms, (now_s - 500) * 1000, "nothing was heard");
+    fake_advance(fake_next_timer_ms());
+    fake_receive(fake_accept(), "%START Version: 3 RIPE 11-5000\n\n" OP(11));
+    fake_settle();
+    cr_expect_eq(status().fresh_ms, (now_s - 500) * 1000, "much is missing");
+    nrtm_client_position_moved(client);
+    fake_settle();
+    fake_receive(fake_accept(), "%START Version: 3 RIPE 12-12\n\n" OP(12));
+    fake_settle();
+    cr_expect_eq(status().fresh_ms, fake_now_ms);
+}
+
+Test(nrtm_client, takes_the_last_change_for_its_age_where_nothing_was_noted)
+{
+    fake.bond.hw_time_s = fake_now_ms / 1000 - 900;
+    nrtm_client_start(client);
+    cr_expect_eq(status().fresh_ms, fake.bond.hw_time_s * 1000);
 }

@@ -560,7 +560,7 @@ Test(prune, a_database_from_before_gets_the_column)
 
     commit_add(source, 101, TEXT("A-MNT", "one"));
     storage_free(storage);
-    database_exec("ALTER TABLE nrtm_state DROP COLUMN pruned");
+    database_exec("ALTER TABLE nrtm_state DROP COLUMN pruned, DROP COLUMN fresh_time");
     storage = database_open(&source);
     commit_add(source, 102, TEXT("A-MNT", "two"));
     cr_expect_eq(database_number("SELECT pruned FROM nrtm_state"), 0);

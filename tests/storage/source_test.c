@@ -341,6 +341,46 @@ Test(source, the_state_is_noted_for_sql_readers)
     storage_free(storage);
 }
 
+static int64_t fresh_time_of(struct source *source)
+{
+    struct source_bond bond;
+
+    source_get_bond(source, &bond);
+    return bond.fresh_time_s;
+}
+
+Test(source, how_fresh_it_was_is_noted_now_and_then)
+{
+    struct source *source, *again;
+    struct storage *storage = database_open(&source), *other;
+
+    cr_expect_eq(fresh_time_of(source), 0, "never");
+    source_note_fresh(source, 1000);
+    source_note_fresh(source, 1010);
+    cr_expect_not(sync_source(source));
+    cr_expect_eq(database_number("SELECT fresh_time FROM nrtm_state"), 1010);
+    source_note_fresh(source, 1069);
+    cr_expect_not(sync_source(source));
+    cr_expect_eq(database_number("SELECT fresh_time FROM nrtm_state"), 1010, "not a minute ago");
+    cr_expect_eq(fresh_time_of(source), 1069, "but it is known here");
+    source_note_fresh(source, 1070);
+    commit_add(source, 1, "mntner: A-MNT\nsource: RIPE\n");
+    cr_expect_eq(database_number("SELECT fresh_time FROM nrtm_state"), 1070, "with a batch");
+    source_note_fresh(source, 1075);
+    source_note_state(source, "stopped", NULL);
+    cr_expect_eq(database_number("SELECT fresh_time FROM nrtm_state"), 1075, "with the state");
+    source_note_fresh(source, 1000);
+    cr_expect_eq(fresh_time_of(source), 1075, "never less");
+    other = database_open(&again);
+    cr_expect_eq(fresh_time_of(again), 1075);
+    storage_free(other);
+    storage_free(storage);
+    database_exec("ALTER TABLE nrtm_state DROP COLUMN fresh_time"); /* As it was before. */
+    storage = database_open(&source);
+    cr_expect_eq(fresh_time_of(source), 0);
+    storage_free(storage);
+}
+
 Test(source, its_position_is_of_the_server_that_answered_until_somebody_sets_it)
 {
     const struct source_server server = {.host = "nrtm.example",
