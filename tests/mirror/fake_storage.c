@@ -167,7 +167,7 @@ static void add_line(struct buf *lines, const char *what, int64_t serial, struct
 
 bool source_has_room(struct source *source, struct room_wait *wait)
 {
-    return !fake.is_full || source != &the_source;
+    return source != &the_source || fake.no_room == 0 || fake.no_room-- == 0;
 }
 
 enum err batch_begin(struct source *source, struct batch **out, struct why *why)

@@ -11,7 +11,7 @@ struct fake_storage {
     int64_t applied, hw;
     bool position_known, read_only;
     int commits;             /**< Transactions that succeeded. */
-    bool is_full;            /**< There is no room for batches of fake_source(). */
+    int no_room;             /**< So many looks find no room for batches of fake_source(). */
     int begun;               /**< Batches and loads open now: 0 when all is well. */
     enum err next_commit[8]; /**< Results of the next commits; ERR_OK and beyond: success. */
     size_t next_commit_count;

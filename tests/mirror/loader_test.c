@@ -247,6 +247,24 @@ Test(loader, refuses_a_dump_that_has_grown_too_much)
     buf_free(&dump);
 }
 
+Test(loader, an_applied_file_waits_until_there_is_room)
+{
+    static const char *files[] = {dump_path};
+    const struct load_request request = {
+        .files = files, .file_count = 1, .charset = CHARSET_LATIN1, .max_object = 1000};
+    struct apply_report report;
+    struct why why = {""};
+
+    fake_storage_reset(10);
+    fake.no_room = 3;
+    write_file(dump_path, STR("%START Version: 3 RIPE 11-12\n\nADD 11\n\nperson: A\n\n"
+                              "ADD 12\n\nperson: B\n\n%END RIPE\n"));
+    cr_expect_eq(mirror_apply(fake_source(), &request, &report, &why), ERR_OK, "%s", why.text);
+    cr_expect_eq(fake.no_room, 0);
+    cr_expect_eq(report.to, 12);
+    expect_committed("add 11 [person: A/]\nadd 12 [person: B/]\n");
+}
+
 /* --- what was kept aside --- */
 
 static int rests;       /* How often the stream rested. */

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -315,7 +316,7 @@ Test(nrtm_session, waits_for_room_and_loses_nothing)
 {
     struct nrtm_session *session = session_of(3, 11, false);
 
-    fake.is_full = true;
+    fake.no_room = INT_MAX;
     cr_expect_eq(nrtm_session_feed(session, STR(START3 ADD(11, "A") ADD(12, "B") "%END RIPE\n")),
                  OUTCOME_GOES_ON);
     cr_expect(nrtm_session_is_waiting(session));
@@ -324,7 +325,7 @@ Test(nrtm_session, waits_for_room_and_loses_nothing)
     cr_expect_eq(nrtm_session_go_on(session), OUTCOME_GOES_ON);
     cr_expect(nrtm_session_is_waiting(session));
     cr_expect_eq(fake.begun, 0);
-    fake.is_full = false;
+    fake.no_room = 0;
     cr_expect_eq(nrtm_session_go_on(session), OUTCOME_COMPLETE);
     cr_expect_not(nrtm_session_is_waiting(session));
     nrtm_session_free(session);
@@ -338,7 +339,7 @@ Test(nrtm_session, has_room_until_its_batch_ends)
     struct nrtm_session *session = session_of(3, 11, true);
 
     cr_expect_eq(nrtm_session_feed(session, STR(START3 ADD(11, "A"))), OUTCOME_GOES_ON);
-    fake.is_full = true;
+    fake.no_room = INT_MAX;
     cr_expect_eq(nrtm_session_feed(session, STR(ADD(12, "B"))), OUTCOME_GOES_ON);
     cr_expect_not(nrtm_session_is_waiting(session));
     cr_expect_eq(nrtm_session_commit(session), OUTCOME_GOES_ON);
@@ -355,7 +356,7 @@ Test(nrtm_session, needs_no_room_where_no_object_changes)
 {
     struct nrtm_session *session = session_of(3, 11, false);
 
-    fake.is_full = true;
+    fake.no_room = INT_MAX;
     cr_expect_eq(run(session, STR(START3 "%END RIPE\n"), 1000), OUTCOME_COMPLETE);
     nrtm_session_free(session);
     cr_expect_eq(fake.hw, 13);

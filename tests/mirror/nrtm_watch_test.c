@@ -4,6 +4,8 @@
  */
 #include "client_lab.h"
 
+#include <limits.h>
+
 /* --- is it alive? --- */
 
 Test(nrtm_client, probes_a_silent_stream_and_trusts_it_when_nothing_is_new)
@@ -149,7 +151,7 @@ Test(nrtm_client, stands_still_while_there_is_no_room_and_others_go_on)
     fake_advance(MINUTE);
     buf_clear(&fake.committed);
     began_ms = fake_now_ms;
-    fake.is_full = true;
+    fake.no_room = INT_MAX;
     fake_receive(conn, OP(13) OP(14));
     expect_state(NRTM_HELD);
     cr_expect(fake_is_paused(conn), "the upstream is held back");
@@ -165,7 +167,7 @@ Test(nrtm_client, stands_still_while_there_is_no_room_and_others_go_on)
     fake_receive(fake_accept(), "RIPE:3:X:1-13\n");
     cr_expect_eq(fake_connects_pending(), 0, "whoever stands still itself does not probe");
     cr_expect_eq(status().fresh_ms, began_ms, "until then it was up to date");
-    fake.is_full = false;
+    fake.no_room = 0;
     fake_advance(10);
     expect_state(NRTM_RECEIVING);
     cr_expect_not(fake_is_paused(conn));
@@ -177,18 +179,18 @@ Test(nrtm_client, stands_still_while_there_is_no_room_and_others_go_on)
 
 Test(nrtm_client, can_be_stopped_while_it_stands_still)
 {
-    fake.is_full = true;
+    fake.no_room = INT_MAX;
     fake_receive(start(), HEAD OP(11));
     nrtm_client_stop(client);
     expect_state(NRTM_STOPPED);
     cr_expect_eq(fake.hw, 10, "nothing of it was applied");
-    fake.is_full = false;
+    fake.no_room = 0;
     cr_expect_str_eq(fake_sent(start()), "-g RIPE:3:11-LAST -k\n");
 }
 
 Test(nrtm_client, begins_anew_when_the_position_moves_while_it_stands_still)
 {
-    fake.is_full = true;
+    fake.no_room = INT_MAX;
     fake_receive(start(), HEAD OP(11));
     fake.hw = 11;
     nrtm_client_position_moved(client);
