@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS version (
 -- batch: drawn anew by every transaction, to tell whether a COMMIT whose answer was lost took place.
 -- boot_serial: of the dump; NULL: unknown. bulk_end: objects with an id below it came with a bulk load; their version 1
 -- has no row in `serials`. pruned: rows of `serials` up to it may be missing, and what they superseded in `history`.
+-- fresh_time: when the mirror was last known to be up to date, within a minute; 0: never.
 CREATE TABLE IF NOT EXISTS nrtm_state (
     mirror varchar(64) NOT NULL,
     source varchar(64) NOT NULL DEFAULT '',
@@ -73,6 +74,7 @@ CREATE TABLE IF NOT EXISTS nrtm_state (
     boot_time bigint NOT NULL DEFAULT 0,
     bulk_end int unsigned NOT NULL DEFAULT 0,
     pruned bigint NOT NULL DEFAULT 0,
+    fresh_time bigint NOT NULL DEFAULT 0,
     filtered tinyint NOT NULL DEFAULT 0,
     state varchar(40) NOT NULL DEFAULT '',
     last_error varchar(600) NOT NULL DEFAULT '',
@@ -82,8 +84,9 @@ CREATE TABLE IF NOT EXISTS nrtm_state (
     PRIMARY KEY (mirror)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4;
 
--- Databases made before pruning lack this.
+-- Databases made before lack these.
 ALTER TABLE nrtm_state ADD COLUMN IF NOT EXISTS pruned bigint NOT NULL DEFAULT 0;
+ALTER TABLE nrtm_state ADD COLUMN IF NOT EXISTS fresh_time bigint NOT NULL DEFAULT 0;
 
 -- A row for each checkpoint of the index: committed at its position, so that a database without the row is not the one
 -- that the checkpoint was taken of, or was restored to a state before it.

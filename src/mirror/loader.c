@@ -20,6 +20,7 @@
 
 enum {
     PROGRESS_MS = 5000,
+    ROOM_LOOK_MS = 10,
     LOOK_EVERY = 512, /* Objects between looks at the clock and the cancel flag. */
     SERIAL_FILE_MAX = 4096,
     HEAD_BYTES = 4096,
@@ -186,10 +187,9 @@ static void say_progress(struct loading *l, int64_t now)
     l->objects_before = l->objects;
 }
 
-static bool is_cancelled(const struct loading *l)
+static bool is_cancelled(const struct load_request *request)
 {
-    return l->request->cancel != NULL &&
-           atomic_load_explicit(l->request->cancel, memory_order_relaxed);
+    return request->cancel != NULL && atomic_load_explicit(request->cancel, memory_order_relaxed);
 }
 
 /* --- objects --- */
@@ -243,7 +243,7 @@ static bool add_some(void *context)
             adding->rc = next_object(l, &adding->raw, adding->why);
         }
     }
-    if (adding->rc == ERR_OK && is_cancelled(l)) {
+    if (adding->rc == ERR_OK && is_cancelled(l->request)) {
         adding->rc =
             why_set(adding->why, ERR_STOPPED, "%s: the load was stopped after %llu objects",
                     l->name, (unsigned long long)l->objects);
@@ -460,6 +460,21 @@ static enum err apply_failed(struct source *source, const char *path, enum nrtm_
                    text, source_name(source), (long long)nrtm_session_position(session));
 }
 
+/* @param bytes  Empty at the end of the file. */
+static enum nrtm_outcome feed(struct nrtm_session *session, struct str bytes,
+                              const struct load_request *request)
+{
+    const struct timespec look = {.tv_nsec = ROOM_LOOK_MS * 1000000};
+    enum nrtm_outcome outcome =
+        bytes.len > 0 ? nrtm_session_feed(session, bytes) : nrtm_session_end(session);
+
+    while (nrtm_session_is_waiting(session) && !is_cancelled(request)) {
+        nanosleep(&look, NULL); /* In a thread of its own. */
+        outcome = nrtm_session_go_on(session);
+    }
+    return outcome;
+}
+
 static enum err feed_file(struct nrtm_session *session, struct input *input,
                           const struct load_request *request, enum nrtm_outcome *outcome,
                           struct why *why)
@@ -473,15 +488,14 @@ static enum err feed_file(struct nrtm_session *session, struct input *input,
     buf_reserve(&chunk, CHUNK);
     *outcome = OUTCOME_GOES_ON;
     while (rc == ERR_OK && *outcome == OUTCOME_GOES_ON) {
-        if (request->cancel != NULL && atomic_load(request->cancel)) {
+        if (is_cancelled(request)) {
             rc = why_set(why, ERR_STOPPED, "%s: stopped", input_path(input));
             break;
         }
         if ((rc = input_read(input, chunk.at, CHUNK, &got, why)) != ERR_OK) {
             break;
         }
-        *outcome = got > 0 ? nrtm_session_feed(session, (struct str){chunk.at, got})
-                           : nrtm_session_end(session);
+        *outcome = feed(session, (struct str){chunk.at, got}, request);
         if (request->on_progress != NULL && now_ms() - said_ms >= PROGRESS_MS) {
             char line[200];
 

@@ -103,6 +103,9 @@ static void show_status(struct member *member)
     if (member->client != NULL) {
         nrtm_client_get_status(member->client, &status);
     }
+    if (status.standing == STANDING_STREAM) {
+        source_note_fresh(member->source, status.fresh_ms / 1000);
+    }
     pthread_mutex_lock(&member->mirror->mutex);
     member->status = status;
     member->has_client = member->client != NULL;

@@ -39,10 +39,9 @@ static enum mirror_freshness freshness_of(const struct mirror_conf *conf,
 /* Wall clock: when it was last up to date. Under the mutex. */
 static int64_t fresh_since_ms(const struct member *member)
 {
-    if (member->has_client) {
-        return member->status.fresh_ms;
-    }
-    return member->taken_wall_ms > 0 ? member->taken_wall_ms : member->mirror->begun_wall_ms;
+    int64_t since_ms = member->has_client ? member->status.fresh_ms : member->taken_wall_ms;
+
+    return since_ms > 0 ? since_ms : member->mirror->begun_wall_ms; /* Nothing is known. */
 }
 
 /* Under the mutex. */

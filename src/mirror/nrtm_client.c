@@ -2,6 +2,8 @@
  * NRTM client.
  *
  *   waiting -> syncing -> connecting -> requested -> receiving -> waiting -> ...
+ *                                                     ^  v
+ *                                                     held
  *
  * The way of a session is in nrtm_steps[], what follows from its end in nrtm_end.c. Every change
  * of state passes client_event(); a pair that is not in the table is a mistake of ours: logged, and
@@ -23,6 +25,7 @@ enum {
     CATCHUP_SERIALS = 1000,     /* This far behind the upstream is catching up. */
     PROBE_GRACE_MS = 60 * 1000, /* Beyond two polls, for what a probe said is newer. */
 };
+static const double room_look_s = 0.01; /* Between two looks whether there is room. */
 
 typedef enum client_event client_action(struct nrtm_client *client);
 int64_t client_now_ms(const struct nrtm_client *client)
@@ -126,11 +129,11 @@ static void on_look(void *context);
 static void commit_when_quiet(void *context)
 {
     struct nrtm_client *client = context;
-    bool go_on =
+    bool goes_on =
         client->arrived && client_now_ms(client) - client->pending_since_ms < COMMIT_AFTER_MS;
     enum nrtm_outcome outcome;
 
-    if (go_on) {
+    if (goes_on) {
         client->arrived = false;
         loop_timer_start(client->loop, &client->quiet, 0, 0, commit_when_quiet, client);
         return;
@@ -145,6 +148,26 @@ static void commit_when_quiet(void *context)
     note_catchup(client);
 }
 
+/* The session has taken what there was. */
+static void follow_session(struct nrtm_client *client, enum nrtm_outcome outcome)
+{
+    note_upstream(client);
+    if (client->state == NRTM_REQUESTED && nrtm_session_has_started(client->session)) {
+        client_event(client, EVENT_START);
+    }
+    if (outcome != OUTCOME_GOES_ON) {
+        over_by_session(client, outcome);
+        return;
+    }
+    if (client->pending_since_ms == 0 && nrtm_session_is_pending(client->session)) {
+        client->pending_since_ms = client_now_ms(client);
+        loop_timer_start(client->loop, &client->quiet, 0, 0, commit_when_quiet, client);
+    }
+    if (nrtm_session_is_waiting(client->session)) {
+        client_event(client, EVENT_FULL);
+    }
+}
+
 static size_t on_bytes(struct conn *conn, struct str bytes)
 {
     struct nrtm_client *client = conn_context(conn);
@@ -153,16 +176,7 @@ static size_t on_bytes(struct conn *conn, struct str bytes)
     client->last_byte_ms = client_now_ms(client);
     client->arrived = true;
     client->probed_ms = 0;
-    note_upstream(client);
-    if (client->state == NRTM_REQUESTED && nrtm_session_has_started(client->session)) {
-        client_event(client, EVENT_START);
-    }
-    if (outcome != OUTCOME_GOES_ON) {
-        over_by_session(client, outcome);
-    } else if (client->pending_since_ms == 0 && nrtm_session_is_pending(client->session)) {
-        client->pending_since_ms = client->last_byte_ms;
-        loop_timer_start(client->loop, &client->quiet, 0, 0, commit_when_quiet, client);
-    }
+    follow_session(client, outcome);
     return bytes.len;
 }
 
@@ -220,6 +234,9 @@ static void on_look(void *context)
     int64_t now = client_now_ms(client), silent_ms = now - client->last_byte_ms;
     int64_t patience_ms = (int64_t)client->conf.idle_probe_s * 1000;
 
+    if (client->state == NRTM_HELD) {
+        return; /* It is us who stand still. */
+    }
     if (!client->request.keep_open) {
         if (silent_ms >= patience_ms) {
             over(client, OUTCOME_TRANSIENT, "the server stopped in the middle of a range");
@@ -302,6 +319,21 @@ static bool is_of_other_server(struct nrtm_client *client)
     return true;
 }
 
+/* When the mirror was up to date last, before this client: as it was noted, or where nothing was
+ * noted yet, when its data moved last. */
+static void recall_freshness(struct nrtm_client *client)
+{
+    const int64_t now_ms = clock_wall_ms(client->clock);
+    struct source_bond bond;
+    int64_t known_ms;
+
+    if (client->status.fresh_ms == 0) {
+        source_get_bond(client->source, &bond);
+        known_ms = (bond.fresh_time_s > 0 ? bond.fresh_time_s : bond.hw_time_s) * 1000;
+        client->status.fresh_ms = known_ms < now_ms ? known_ms : now_ms;
+    }
+}
+
 static enum client_event sync_position(struct nrtm_client *client)
 {
     struct source_position position;
@@ -319,6 +351,7 @@ static enum client_event sync_position(struct nrtm_client *client)
         snprintf(client->why, sizeof(client->why), "%s", why.text);
         return EVENT_OVER;
     }
+    recall_freshness(client);
     missing = no_position(client, &position);
     if (missing != NULL) {
         client->outcome = OUTCOME_NO_POSITION;
@@ -455,6 +488,35 @@ static enum client_event note_start(struct nrtm_client *client)
     return EVENT_NONE;
 }
 
+static void on_room_look(void *context)
+{
+    struct nrtm_client *client = context;
+    enum nrtm_outcome outcome = nrtm_session_go_on(client->session);
+
+    if (!nrtm_session_is_waiting(client->session)) {
+        client_event(client, EVENT_ROOM);
+        follow_session(client, outcome);
+    }
+}
+
+static enum client_event hold(struct nrtm_client *client)
+{
+    if (client->status.standing == STANDING_STREAM) {
+        client->status.fresh_ms = clock_wall_ms(client->clock); /* Until now. */
+    }
+    conn_pause_input(client->conn, true);
+    loop_timer_start(client->loop, &client->room, room_look_s, room_look_s, on_room_look, client);
+    return EVENT_NONE;
+}
+
+static enum client_event go_on(struct nrtm_client *client)
+{
+    loop_timer_stop(&client->room);
+    client->last_byte_ms = client_now_ms(client);
+    conn_pause_input(client->conn, false);
+    return EVENT_NONE;
+}
+
 static enum client_event end_moved(struct nrtm_client *client)
 {
     client->outcome = OUTCOME_MOVED;
@@ -519,6 +581,13 @@ static const struct nrtm_step nrtm_steps[] = {
     {NRTM_RECEIVING, EVENT_OVER, NRTM_WAITING, client_end_session},
     {NRTM_RECEIVING, EVENT_MOVED, NRTM_WAITING, end_moved},
     {NRTM_RECEIVING, EVENT_STOP, NRTM_STOPPED, end_stopped},
+    {NRTM_RECEIVING, EVENT_FULL, NRTM_HELD, hold},
+
+    {NRTM_HELD, EVENT_RUN, NRTM_HELD, nothing},
+    {NRTM_HELD, EVENT_ROOM, NRTM_RECEIVING, go_on},
+    {NRTM_HELD, EVENT_OVER, NRTM_WAITING, client_end_session},
+    {NRTM_HELD, EVENT_MOVED, NRTM_WAITING, end_moved},
+    {NRTM_HELD, EVENT_STOP, NRTM_STOPPED, end_stopped},
 };
 // clang-format on
 
@@ -575,7 +644,7 @@ struct nrtm_client *nrtm_client_new(const struct nrtm_client_conf *conf, struct 
     client->retry.random = (unsigned)clock_mono_us();
     client->status.upstream_max = -1;
     client->status.standing = STANDING_BOOTSTRAP;
-    client->status.standing_since_ms = client->status.fresh_ms = clock_wall_ms(clock);
+    client->status.standing_since_ms = clock_wall_ms(clock);
     client->hw_moved_ms = client_now_ms(client);
     if (conf->version < 3) {
         log_warn(LOG_IMPORTER,

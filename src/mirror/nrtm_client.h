@@ -44,7 +44,8 @@ struct nrtm_client_conf {
     X(NRTM_SYNCING, "syncing") /* comparing with the database */                                   \
     X(NRTM_CONNECTING, "connecting")                                                               \
     X(NRTM_REQUESTED, "requested") /* until %START or a message */                                 \
-    X(NRTM_RECEIVING, "receiving")
+    X(NRTM_RECEIVING, "receiving")                                                                 \
+    X(NRTM_HELD, "held") /* until there is room for an operation; reads nothing meanwhile */
 
 enum nrtm_state {
 #define X(name, text) name,
@@ -57,10 +58,10 @@ struct nrtm_client_status {
     enum nrtm_standing standing;
     int64_t standing_since_ms; /**< Wall clock. */
     struct nrtm_counters counters;
-    int64_t position;        /**< Newest serial known complete. */
-    int64_t upstream_max;    /**< -1: unknown. */
-    int64_t fresh_ms;        /**< Wall clock when the mirror was last known to be up to date; the
-                                  client's start before that. */
+    int64_t position;     /**< Newest serial known complete. */
+    int64_t upstream_max; /**< -1: unknown. */
+    int64_t fresh_ms;     /**< Wall clock when the mirror was last known to be up to date, in this
+                               run or before; 0: not known yet. */
     int64_t last_connect_ms; /**< Wall clock; 0: never. */
     uint64_t sessions;       /**< Attempts. */
     uint64_t connects;       /**< Those that reached the server. */

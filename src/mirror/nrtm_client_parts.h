@@ -13,6 +13,8 @@ enum client_event {
     EVENT_POSITION, /* We know where we are. */
     EVENT_CONNECTED,
     EVENT_START, /* %START was read. */
+    EVENT_FULL,  /* There is no room for an operation. */
+    EVENT_ROOM,  /* There is again. */
     EVENT_OVER,  /* The session is over; client->outcome says how. */
     EVENT_MOVED, /* The position was edited. */
     EVENT_STOP,  /* Stopped by the owner. */
@@ -44,6 +46,7 @@ struct nrtm_client {
     struct loop_timer due;      /* WAITING: the next attempt. */
     struct loop_timer deadline; /* REQUESTED: %START. RECEIVING: a look at the stream. */
     struct loop_timer quiet;    /* Nothing more has arrived: commit. */
+    struct loop_timer room;     /* HELD: is there room now? */
 
     /* From session to session. */
     struct nrtm_retry retry;

@@ -231,6 +231,7 @@ static void release_session(struct nrtm_client *client)
 
     loop_timer_stop(&client->deadline);
     loop_timer_stop(&client->quiet);
+    loop_timer_stop(&client->room);
     conn_connect_cancel(client->connecting);
     nrtm_probe_cancel(client->probe);
     nrtm_session_free(client->session);

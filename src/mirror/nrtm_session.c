@@ -7,9 +7,13 @@
  * again from the committed position. When a batch fails for a reason that may lie in one operation,
  * the next session commits one at a time up to where the batch ended, and what still fails alone
  * for its size goes to quarantine.
+ *
+ * Where there is no room for a batch its first operation waits, and with it everything behind it in
+ * the stream. Batches that change no object need no room: they move hw, or put something aside.
  */
 #include "mirror/nrtm_session.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +45,14 @@ struct nrtm_session {
     } last_op;          /* In careful mode: what quarantine would need. */
     int64_t cut_serial; /* -1: none. */
     bool cut_is_delete;
+    struct nrtm_op {             /* On its way into a batch. */
+        struct nrtm_event event; /* Slices of the stream's. */
+        int64_t serial;
+        struct str text; /* Of the intake's. */
+        bool is_recoded;
+    } op;
+    bool is_waiting; /* `op` is in no batch yet: there is no room for one. */
+    struct room_wait room;
     bool warned_comments, warned_backwards;
     enum nrtm_outcome ended; /* Nothing is committed any more once this is set. */
     char start_line[160];
@@ -328,17 +340,17 @@ static enum err put_aside(struct nrtm_session *s, const struct nrtm_event *e, in
     return rc;
 }
 
-static enum err apply_text(struct nrtm_session *s, const struct nrtm_event *e, int64_t serial,
-                           struct str text, bool recoded)
+static enum err apply_op(struct nrtm_session *s, const struct nrtm_op *op)
 {
-    enum err rc = e->is_delete ? batch_delete(s->batch, serial, text, &s->why)
-                               : batch_add(s->batch, serial, text, &s->why);
+    const struct nrtm_event *e = &op->event;
+    enum err rc = e->is_delete ? batch_delete(s->batch, op->serial, op->text, &s->why)
+                               : batch_add(s->batch, op->serial, op->text, &s->why);
 
     if (rc == ERR_SYNTAX || rc == ERR_SQL_PACKET) {
-        return put_aside(s, e, serial, s->why.text);
+        return put_aside(s, e, op->serial, s->why.text);
     }
-    if (rc == ERR_OK && recoded) {
-        rc = batch_quarantine(s->batch, serial, e->is_delete, e->text, INTAKE_RECODED_REASON);
+    if (rc == ERR_OK && op->is_recoded) {
+        rc = batch_quarantine(s->batch, op->serial, e->is_delete, e->text, INTAKE_RECODED_REASON);
     }
     return rc;
 }
@@ -351,6 +363,38 @@ static void remember_op(struct nrtm_session *s, const struct nrtm_event *e, int6
     buf_add_str(&s->last_op.raw, e->text);
 }
 
+/* An operation has been dealt with. */
+static enum nrtm_outcome op_is_done(struct nrtm_session *s, int64_t serial)
+{
+    s->seen = s->complete = serial;
+    if (is_careful(s) || (s->batch != NULL && batch_bytes(s->batch) >= BATCH_BYTES)) {
+        return nrtm_session_commit(s);
+    }
+    return OUTCOME_GOES_ON;
+}
+
+/* Put `op` into the batch, or have it wait where there is no room to begin one. */
+static enum nrtm_outcome store_op(struct nrtm_session *s)
+{
+    const int64_t serial = s->op.serial;
+    enum nrtm_outcome outcome;
+    enum err rc;
+
+    s->is_waiting = s->batch == NULL && !source_has_room(s->conf.source, &s->room);
+    if (s->is_waiting) {
+        return OUTCOME_GOES_ON;
+    }
+    rc = open_batch(s);
+    if (rc == ERR_OK) {
+        s->batch_first = s->batch_first == 0 ? serial : s->batch_first;
+        rc = apply_op(s, &s->op);
+    }
+    if (rc != ERR_OK && (outcome = batch_failed(s, rc, serial)) != OUTCOME_GOES_ON) {
+        return outcome;
+    }
+    return op_is_done(s, serial);
+}
+
 static enum nrtm_outcome take_op(struct nrtm_session *s, const struct nrtm_event *e)
 {
     enum intake_verdict verdict;
@@ -359,7 +403,6 @@ static enum nrtm_outcome take_op(struct nrtm_session *s, const struct nrtm_event
     int64_t serial;
     bool skip = false;
     enum nrtm_outcome outcome;
-    enum err rc;
 
     if (!s->started) {
         return end(s, OUTCOME_PROTOCOL, "an operation before %%START");
@@ -375,24 +418,14 @@ static enum nrtm_outcome take_op(struct nrtm_session *s, const struct nrtm_event
     }
     snprintf(place, sizeof(place), "serial %lld", (long long)serial);
     verdict = intake_text(&s->intake, e->text, place, &text);
-    if (verdict != INTAKE_FOREIGN) {
-        if (is_careful(s)) {
-            remember_op(s, e, serial);
-        }
-        rc = open_batch(s);
-        if (rc == ERR_OK) {
-            s->batch_first = s->batch_first == 0 ? serial : s->batch_first;
-            rc = apply_text(s, e, serial, text, verdict == INTAKE_RECODED);
-        }
-        if (rc != ERR_OK && (outcome = batch_failed(s, rc, serial)) != OUTCOME_GOES_ON) {
-            return outcome;
-        }
+    if (verdict == INTAKE_FOREIGN) {
+        return op_is_done(s, serial);
     }
-    s->seen = s->complete = serial;
-    if (is_careful(s) || (s->batch != NULL && batch_bytes(s->batch) >= BATCH_BYTES)) {
-        return nrtm_session_commit(s);
+    if (is_careful(s)) {
+        remember_op(s, e, serial);
     }
-    return OUTCOME_GOES_ON;
+    s->op = (struct nrtm_op){*e, serial, text, verdict == INTAKE_RECODED};
+    return store_op(s);
 }
 
 /* Everything up to this serial has been sent. */
@@ -495,13 +528,18 @@ static void add_explanation(struct nrtm_session *s)
     }
 }
 
-/* All events that the stream has; what was complete before a bad one is kept. */
+/* What waits, then all events that the stream has, until one has to wait; what was complete before
+ * a bad one is kept. */
 static enum nrtm_outcome take_events(struct nrtm_session *s)
 {
     enum nrtm_outcome outcome = s->ended, committed;
     struct nrtm_event event;
 
-    while (outcome == OUTCOME_GOES_ON && nrtm_stream_next(s->stream, &event) != NRTM_MORE) {
+    if (outcome == OUTCOME_GOES_ON && s->is_waiting) {
+        outcome = store_op(s);
+    }
+    while (outcome == OUTCOME_GOES_ON && !s->is_waiting &&
+           nrtm_stream_next(s->stream, &event) != NRTM_MORE) {
         outcome = take_event(s, &event);
     }
     if (outcome == OUTCOME_DENIED) {
@@ -516,14 +554,28 @@ static enum nrtm_outcome take_events(struct nrtm_session *s)
 
 enum nrtm_outcome nrtm_session_feed(struct nrtm_session *s, struct str bytes)
 {
+    assert(!s->is_waiting); /* What waits has slices of the stream. */
     nrtm_stream_feed(s->stream, bytes);
+    return take_events(s);
+}
+
+bool nrtm_session_is_waiting(const struct nrtm_session *s)
+{
+    return s->is_waiting && s->ended == OUTCOME_GOES_ON;
+}
+
+enum nrtm_outcome nrtm_session_go_on(struct nrtm_session *s)
+{
     return take_events(s);
 }
 
 enum nrtm_outcome nrtm_session_end(struct nrtm_session *s)
 {
-    nrtm_stream_end(s->stream);
-    if (take_events(s) == OUTCOME_GOES_ON && nrtm_session_commit(s) == OUTCOME_GOES_ON) {
+    if (!s->is_waiting) {
+        nrtm_stream_end(s->stream);
+        (void)take_events(s);
+    }
+    if (s->ended == OUTCOME_GOES_ON && nrtm_session_commit(s) == OUTCOME_GOES_ON) {
         s->ended = OUTCOME_PEER_CLOSED;
     }
     return s->ended;

@@ -50,11 +50,17 @@ void nrtm_session_free(
 /**
  * Take the received bytes and apply what is complete in them. Batches are committed when they reach
  * 4 MB; what is left is for nrtm_session_commit(), which the caller calls when nothing more has
- * arrived.
+ * arrived. Not while it is waiting.
  * @return OUTCOME_GOES_ON, or how the session ended.
  */
 enum nrtm_outcome nrtm_session_feed(struct nrtm_session *session, struct str bytes);
-/** The peer has closed: apply what was complete. @return Never OUTCOME_GOES_ON. */
+/** Whether an operation waits for room (source_has_room()): feed nothing, and go on some 10 ms
+ * later. */
+bool nrtm_session_is_waiting(const struct nrtm_session *session);
+/** Apply what waits and what has been fed behind it, if there is room now. @return As
+ * nrtm_session_feed(). */
+enum nrtm_outcome nrtm_session_go_on(struct nrtm_session *session);
+/** The peer has closed: apply what was complete, less what waits. @return Never OUTCOME_GOES_ON. */
 enum nrtm_outcome nrtm_session_end(struct nrtm_session *session);
 /** Commit what is pending. @return OUTCOME_GOES_ON or how the session ended. */
 enum nrtm_outcome nrtm_session_commit(struct nrtm_session *session);

@@ -6,6 +6,18 @@
 
 #include "mirror/loader.h"
 
-/** Try all rows of a source, whose stream rests; tells the result in the log. Any thread but the
- * loop's. @param request  For charset and cancel. */
-void mirror_retry_quarantine(struct source *source, const struct load_request *request);
+/** The stream of a source whose rows are tried. */
+struct quarantine_stream {
+    void (*rest)(void *context, bool rests); /**< Have it rest, or go on. */
+    void *context;
+    const struct clock *clock;
+};
+
+/**
+ * Try all rows of a source; tells the result in the log. Those that can be applied are loaded in
+ * steps of two seconds, in which the stream rests; between two of them it has half a minute. Any
+ * thread but the loop's.
+ * @param request  For charset and cancel.
+ */
+void mirror_retry_quarantine(struct source *source, const struct load_request *request,
+                             const struct quarantine_stream *stream);

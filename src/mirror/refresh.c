@@ -304,17 +304,27 @@ static void refresh(struct member *member, enum refresh_kind kind)
     settle_refresh(member, kind, rc, &why);
 }
 
+static void rest(void *context, bool rests)
+{
+    struct member *member = context;
+
+    if (rests) {
+        mirror_pause(member->mirror, member->source);
+    } else {
+        mirror_resume(member->mirror, member->source);
+    }
+}
+
 /* Whatever is still in quarantine, once more. */
 static void retry_quarantine(struct member *member)
 {
+    const struct quarantine_stream stream = {rest, member, member->mirror->clock};
     struct load_request request = mirror_load_request(member->mirror, member->source);
     struct source_status status;
 
     source_get_status(member->source, &status);
     if (status.quarantined > 0 && status.state == SOURCE_READY && !status.read_only) {
-        mirror_pause(member->mirror, member->source);
-        mirror_retry_quarantine(member->source, &request);
-        mirror_resume(member->mirror, member->source);
+        mirror_retry_quarantine(member->source, &request, &stream);
     }
 }
 

@@ -155,20 +155,24 @@ static void add_mirrors(struct answer *answer, bool with_virtual)
 }
 
 /* The names are copied: settings may change while the answer goes on, its sources may not. */
-static void add_configured(struct answer *answer, const struct str *names, size_t count)
+static enum err add_configured(struct answer *answer, const struct str *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        add_part(answer, arena_strdup(answer->arena, names[i]));
+        const struct str name = arena_strdup(answer->arena, names[i]);
+
+        if (name.at == NULL) {
+            return ERR_LIMIT;
+        }
+        add_part(answer, name);
     }
+    return ERR_OK;
 }
 
-static void add_main(struct answer *answer)
+static enum err add_main(struct answer *answer)
 {
     const struct settings *settings = answer_settings(answer);
 
-    if (settings->main != NULL) {
-        add_configured(answer, &settings->main_name, 1);
-    }
+    return settings->main == NULL ? ERR_OK : add_configured(answer, &settings->main_name, 1);
 }
 
 /* Which sources are searched, in order (whois-queries 7.3). */
@@ -176,8 +180,9 @@ static enum err choose_sources(struct answer *answer)
 {
     const struct settings *settings = answer_settings(answer);
     const struct query *query = &answer->query;
-    /* The main source is added up to three times, and counts once. */
+    /* The main source is added up to twice, and counts once. */
     size_t most = settings->source_count + settings->additional_count + query->source_count + 1;
+    enum err rc = ERR_OK;
 
     answer->parts = arena_calloc(answer->arena, most, sizeof(*answer->parts));
     if (answer->parts == NULL) {
@@ -187,21 +192,21 @@ static enum err choose_sources(struct answer *answer)
         add_mirrors(answer, true);
     }
     if (query_has(query, QF(ALL_SOURCES))) {
-        add_main(answer);
+        rc = add_main(answer);
         add_mirrors(answer, false);
     }
     /* A -s that names nothing is none. */
-    if (query->source_count == 0 && settings->additional_count > 0) {
-        add_main(answer);
-        add_configured(answer, settings->additional, settings->additional_count);
-    }
-    if (query->source_count == 0 && answer->part_count == 0) {
-        add_main(answer);
+    if (rc == ERR_OK && query->source_count == 0 &&
+        (settings->additional_count > 0 || answer->part_count == 0)) {
+        rc = add_main(answer);
+        if (rc == ERR_OK) {
+            rc = add_configured(answer, settings->additional, settings->additional_count);
+        }
     }
     for (size_t i = 0; i < query->source_count; i++) {
         add_part(answer, query->sources[i]);
     }
-    return ERR_OK;
+    return rc;
 }
 
 /* The snapshot to search. @return false when the source cannot be answered from now. */

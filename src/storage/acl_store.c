@@ -80,31 +80,6 @@ static enum err done(struct acl_store *store, enum err rc)
     return rc;
 }
 
-static enum err use_database(struct acl_store *store, struct why *why)
-{
-    const char *database = store->url.database;
-    enum err rc = sql_exec(store->sql, why, "USE `%s`", database);
-
-    if (rc != ERR_NOT_FOUND && rc != ERR_DENIED) {
-        return rc;
-    }
-    rc = sql_exec(store->sql, why,
-                  "CREATE DATABASE IF NOT EXISTS `%s` DEFAULT CHARACTER SET utf8mb4", database);
-    return rc == ERR_OK ? sql_exec(store->sql, why, "USE `%s`", database) : rc;
-}
-
-/* The statements of etc/acl_schema.sql: each ends in `;` at the end of a line. */
-static enum err create_tables(struct acl_store *store, struct why *why)
-{
-    const char *at = acl_schema_sql;
-    enum err rc = ERR_OK;
-
-    for (const char *end; rc == ERR_OK && (end = strstr(at, ";\n")) != NULL; at = end + 2) {
-        rc = sql_exec(store->sql, why, "%.*s", (int)(end - at), at);
-    }
-    return rc;
-}
-
 enum err acl_store_open(struct acl_store *store, struct why *why)
 {
     const struct acl_conf *conf = store->conf;
@@ -119,9 +94,9 @@ enum err acl_store_open(struct acl_store *store, struct why *why)
         store->sql = NULL;
         return rc;
     }
-    rc = use_database(store, why);
+    rc = sql_use(store->sql, store->url.database, NULL, why);
     if (rc == ERR_OK) {
-        rc = create_tables(store, why);
+        rc = sql_exec_script(store->sql, acl_schema_sql, why);
     }
     return done(store, rc);
 }

@@ -114,8 +114,6 @@ enum err batch_begin(struct source *source, struct batch **out, struct why *why)
     if (rc != ERR_OK) {
         return rc;
     }
-    source_await_copy(source);
-    source_await_readers(source);
     batch = calloc(1, sizeof(*batch));
     if (batch == NULL) {
         abort();

@@ -49,12 +49,8 @@ static void give_back(struct idle_readers *readers, struct sql *sql)
     sql_close(sql);
 }
 
-/* Something to read: its inputs and outputs are the context's. */
-typedef enum err reading(struct sql *sql, void *context, struct why *why);
-
 /* A connection that was idle may have been closed by the server: then a new one is tried. */
-static enum err read_with_connection(struct source *source, reading *read, void *context,
-                                     struct why *why)
+enum err source_read(struct source *source, reading *read, void *context, struct why *why)
 {
     struct idle_readers *readers = &source->idle_readers;
     struct sql *sql;
@@ -224,7 +220,7 @@ enum err source_histories(struct source *source, uint32_t classes, struct str ke
 {
     struct find find = {classes, key, arena, out};
 
-    return read_with_connection(source, find_histories, &find, why);
+    return source_read(source, find_histories, &find, why);
 }
 
 /* --- texts --- */
@@ -258,5 +254,5 @@ enum err source_version_text(struct source *source, const struct object_version 
 {
     struct text_wanted wanted = {version, arena, out};
 
-    return read_with_connection(source, read_text, &wanted, why);
+    return source_read(source, read_text, &wanted, why);
 }

@@ -565,7 +565,7 @@ static enum err fill_transaction(struct load *load, struct position to, uint64_t
         rc = sql_exec(sql, why,
                       "UPDATE nrtm_state SET loading = 0, boot_time = %u, "
                       "boot_serial = IF(%d, %" PRId64 ", NULL) WHERE mirror = '%s'",
-                      source_now(source), to.known, to.applied, source->name);
+                      source_now(source), to.known, to.hw, source->name);
     }
     if (rc == ERR_OK && fault_point("load-before-commit")) {
         rc = why_set(why, ERR_SQL, "fault load-before-commit");
@@ -632,6 +632,9 @@ static enum err fill_finish(struct load *load, struct why *why)
         return rc;
     }
     to.bulk_end = load->fill->last_id;
+    if (load->report.objects == 0) {
+        to.applied = 0; /* No row of `serials` says it: nrtm_state alone does. */
+    }
     rc = load->report.objects > 0 || load->options.force
              ? source_connect(source, why)
              : why_set(why, ERR_SYNTAX, "%s: the dump holds no object", source->name);

@@ -30,7 +30,7 @@ enum err position_look(const struct source *source, struct sql *sql, struct data
         sql_select(sql, why,
                    "SELECT (SELECT MAX(serial_id) FROM serials), hw, applied, generation, "
                    "batch, COALESCE(boot_serial, -1), loading, bulk_end, source, host, hw_time, "
-                   "pruned FROM nrtm_state WHERE mirror = '%s'",
+                   "pruned, fresh_time FROM nrtm_state WHERE mirror = '%s'",
                    source->name);
 
     *out = (struct database_position){0};
@@ -50,6 +50,7 @@ enum err position_look(const struct source *source, struct sql *sql, struct data
     out->pruned = sql_to_number(row[11]);
     out->bond.boot_serial = sql_to_number(row[5]);
     out->bond.hw_time_s = sql_to_number(row[10]);
+    out->bond.fresh_time_s = sql_to_number(row[12]);
     snprintf(out->bond.source, sizeof(out->bond.source), "%.*s", STR_ARG(row[8]));
     snprintf(out->bond.host, sizeof(out->bond.host), "%.*s", STR_ARG(row[9]));
     sql_end_rows(sql);
@@ -63,6 +64,10 @@ enum err position_read(struct source *source, struct sql *sql, struct database_p
 
     if (rc == ERR_OK) {
         pthread_mutex_lock(&source->status_mutex);
+        source->fresh_written_s = out->bond.fresh_time_s;
+        if (source->bond.fresh_time_s > out->bond.fresh_time_s) {
+            out->bond.fresh_time_s = source->bond.fresh_time_s;
+        }
         source->bond = out->bond;
         pthread_mutex_unlock(&source->status_mutex);
     }
@@ -243,9 +248,11 @@ static void write_server(struct source *source)
 void source_write_note(struct source *source)
 {
     static const char statement[] =
-        "UPDATE nrtm_state SET state = ?, last_error = ?, last_error_time = ? WHERE mirror = ?";
+        "UPDATE nrtm_state SET state = ?, last_error = ?, last_error_time = ?, fresh_time = "
+        "GREATEST(fresh_time, ?) WHERE mirror = ?";
     struct sql_array array;
     char state[sizeof(source->note.state)], error[sizeof(source->note.error)];
+    int64_t fresh_s;
     bool is_pending;
     struct why why;
 
@@ -254,19 +261,23 @@ void source_write_note(struct source *source)
     source->note.is_pending = source->note.is_pending && !is_pending;
     memcpy(state, source->note.state, sizeof(state));
     memcpy(error, source->note.error, sizeof(error));
+    fresh_s = source->bond.fresh_time_s;
     pthread_mutex_unlock(&source->status_mutex);
     if (!is_pending) {
         return;
     }
-    sql_array_init(&array, "ttnt");
+    sql_array_init(&array, "ttnnt");
     SQL_ARRAY_ADD(&array, {.text = str_from(state)}, {.text = str_from(error)},
-                  {.number = error[0] == '\0' ? 0 : source_now(source)},
+                  {.number = error[0] == '\0' ? 0 : source_now(source)}, {.number = fresh_s},
                   {.text = str_from(source->name)});
     if (source_sql_done(source, sql_run(source->sql, statement, &array, &why), &why) != ERR_OK) {
         pthread_mutex_lock(&source->status_mutex);
         source->note.is_pending = true;
         pthread_mutex_unlock(&source->status_mutex);
     } else {
+        pthread_mutex_lock(&source->status_mutex);
+        source->fresh_written_s = fresh_s;
+        pthread_mutex_unlock(&source->status_mutex);
         write_server(source);
     }
     sql_array_fini(&array);

@@ -44,6 +44,7 @@ struct pass {
     uint32_t before; /* Unix seconds: what was superseded earlier goes. */
     struct source_pruned total, untold;
     int64_t told_ms;
+    int64_t from;                 /* What is told next begins at this serial. */
     struct buf versions, serials; /* What a block deletes, as lists of values. */
 };
 
@@ -70,8 +71,37 @@ static bool wait_or_stop(struct storage *storage, int64_t ms)
 }
 
 /* --- telling --- */
+/** What was kept aside from before these serials cannot be compared with what is newer any more:
+ * told when it happens, since it stays so until a dump comes. */
+static void tell_quarantined(struct pass *pass)
+{
+    int64_t count = 0;
+    struct why why;
+    enum err rc = sql_select_number(
+        pass->sql, &count, &why,
+        "SELECT COUNT(*) FROM nrtm_quarantine q JOIN nrtm_state s ON s.mirror = q.mirror WHERE "
+        "s.mirror = '%s' AND GREATEST(q.serial, COALESCE(s.boot_serial, 0)) >= %" PRId64
+        " AND GREATEST(q.serial, COALESCE(s.boot_serial, 0)) < %" PRId64,
+        pass->source->name, pass->from, pass->total.to);
+
+    if (rc != ERR_OK) {
+        log_warn(LOG_STORAGE, "%s: counting what is in quarantine: %s", pass->source->name,
+                 why.text);
+    } else if (count > 0) {
+        log_warn(LOG_STORAGE,
+                 "%s: %" PRId64 " rows of nrtm_quarantine are from before serial %" PRId64
+                 ", up to which serials were pruned: they are not tried again, the next dump "
+                 "brings what they lack",
+                 pass->source->name, count, pass->total.to);
+    }
+    pass->from = pass->total.to;
+}
+
 static void tell(struct pass *pass)
 {
+    if (pass->total.to > pass->from) {
+        tell_quarantined(pass);
+    }
     if (pass->untold.history + pass->untold.serials > 0) {
         log_info(LOG_STORAGE,
                  "%s: pruned history=%" PRIu64 " serials=%" PRIu64 " up to serial=%" PRId64,
@@ -297,6 +327,7 @@ static enum err walk_serials(struct pass *pass, void *context, bool *is_last, st
     }
     if (rc == ERR_OK) {
         deleted.to = passed > 0 ? deleted.to : found.pruned;
+        pass->from = pass->total.to == 0 ? found.pruned : pass->from; /* The first block. */
         count(pass, &deleted);
     }
     return rc;

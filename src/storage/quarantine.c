@@ -1,6 +1,7 @@
 /*
  * What is kept aside, read back by who tries it again. What a row is tried with is a load of one
- * object (load_options.quarantined), which deletes the row in its transaction.
+ * object (load_options.quarantined), which deletes the row in its transaction. Reading needs no
+ * lock, so that going through many rows holds up nobody.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,44 +15,44 @@ static bool is_whole(struct sql *sql, struct str raw)
            raw.len + QUARANTINE_ROW_SPARE < sql_max_packet(sql);
 }
 
-static enum err next_locked(struct source *source, int64_t after, struct quarantined *out,
-                            struct why *why)
-{
-    const struct str *row;
-    enum err rc = source_connect(source, why);
+struct next {
+    const struct source *source;
+    int64_t after;
+    struct quarantined *out;
+};
 
-    if (rc == ERR_OK) {
-        rc = sql_select(source->sql, why,
-                        "SELECT id, serial, operation, reason, raw FROM nrtm_quarantine WHERE "
-                        "mirror = '%s' AND id > %" PRId64 " ORDER BY id LIMIT 1",
-                        source->name, after);
-    }
-    if (rc != ERR_OK || (rc = sql_next(source->sql, &row, why)) != ERR_OK) {
+static enum err read_next(struct sql *sql, void *context, struct why *why)
+{
+    const struct next *next = context;
+    struct quarantined *out = next->out;
+    const struct str *row;
+    enum err rc =
+        sql_select(sql, why,
+                   "SELECT id, serial, operation, reason, raw FROM nrtm_quarantine "
+                   "WHERE id > %" PRId64 " AND mirror = '%s' AND GREATEST(serial, "
+                   "(SELECT COALESCE(boot_serial, 0) FROM nrtm_state WHERE mirror = "
+                   "'%s')) >= (SELECT pruned FROM nrtm_state WHERE mirror = '%s') "
+                   "ORDER BY id LIMIT 1",
+                   next->after, next->source->name, next->source->name, next->source->name);
+
+    if (rc != ERR_OK || (rc = sql_next(sql, &row, why)) != ERR_OK) {
         return rc;
     }
     out->id = sql_to_number(row[0]);
     out->serial = sql_to_number(row[1]);
     out->is_delete = sql_to_number(row[2]) == 2;
     snprintf(out->reason, sizeof(out->reason), "%.*s", STR_ARG(row[3]));
-    out->is_whole = is_whole(source->sql, row[4]);
+    out->is_whole = is_whole(sql, row[4]);
     buf_clear(&out->raw);
     buf_add_str(&out->raw, row[4]);
-    sql_end_rows(source->sql);
     return ERR_OK;
 }
 
 enum err source_next_quarantined(struct source *source, int64_t after, struct quarantined *out,
                                  struct why *why)
 {
+    struct next next = {source, after, out};
     enum err rc = source_check_open(source, why);
 
-    if (rc == ERR_OK) {
-        rc = source_lock(source, WRITER_SHORT, why);
-    }
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    rc = source_sql_done(source, next_locked(source, after, out, why), why);
-    source_unlock(source);
-    return rc;
+    return rc == ERR_OK ? source_read(source, read_next, &next, why) : rc;
 }

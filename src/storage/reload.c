@@ -594,48 +594,78 @@ static enum err apply_removals(struct load *load, struct why *why)
     return rc;
 }
 
-/** The row of `serials` that moves the position to the dump's serial; after a reset those above it
- * go. */
-static enum err move_serial(struct load *load, struct position *to, struct why *why)
+/** Nothing changed: any living object will do to carry the serial. @return ERR_NOT_FOUND: none. */
+static enum err find_carrier(struct load *load, struct position *to, struct why *why)
 {
     struct reload *reload = load->reload;
+    struct sql *sql = load->source->sql;
+    const struct str *row;
+    enum err rc = sql_select(sql, why,
+                             "SELECT object_id, sequence_id FROM last WHERE sequence_id > 0 ORDER "
+                             "BY object_id DESC LIMIT 1");
+
+    if (rc == ERR_OK && (rc = sql_next(sql, &row, why)) == ERR_OK) {
+        reload->serial_id = (uint32_t)sql_to_number(row[0]);
+        reload->serial_sequence = (uint32_t)sql_to_number(row[1]);
+        to->bulk_end = 0; /* It may be one whose version 1 had no row. */
+        sql_end_rows(sql);
+    }
+    return rc;
+}
+
+/** The row of `serials` with the dump's serial. */
+static enum err insert_serial(struct load *load, struct why *why)
+{
+    const struct reload *reload = load->reload;
+    struct sql *sql = load->source->sql;
+    const int64_t serial = load->options.serial;
+    enum err rc =
+        sql_exec(sql, why, "INSERT IGNORE INTO serials VALUES (%" PRId64 ", %u, %u, 1, 1)", serial,
+                 reload->serial_id, reload->serial_sequence);
+
+    if (rc != ERR_OK || sql_affected(sql) == 0) {
+        return rc;
+    }
+    /* The version may have come with a serial of its own: the newest row is its last. */
+    return sql_exec(sql, why,
+                    "UPDATE serials SET atlast = 0 WHERE object_id = %u AND sequence_id = %u "
+                    "AND serial_id <> %" PRId64,
+                    reload->serial_id, reload->serial_sequence, serial);
+}
+
+/** `serials` moves to the dump's serial. Without a living object there is no row to write, and
+ * nrtm_state alone knows it. */
+static enum err move_rows(struct load *load, struct position *to, struct why *why)
+{
     struct sql *sql = load->source->sql;
     const int64_t serial = load->options.serial;
     enum err rc = ERR_OK;
 
-    if (serial < 0 || (serial <= to->hw && !reload->is_reset)) {
-        return ERR_OK;
-    }
-    if (reload->is_reset) {
+    if (load->reload->is_reset) {
         rc = sql_exec(sql, why, "DELETE FROM serials WHERE serial_id > %" PRId64, serial);
     }
-    if (rc == ERR_OK && reload->serial_id == 0) {
-        /* Nothing changed: any living object will do to carry the serial. */
-        int64_t id = 0, sequence = 0;
+    if (rc == ERR_OK && load->reload->serial_id == 0) {
+        rc = find_carrier(load, to, why);
+    }
+    if (rc == ERR_NOT_FOUND) {
+        return sql_select_number(sql, &to->applied, why,
+                                 "SELECT COALESCE(MAX(serial_id), 0) FROM serials");
+    }
+    to->applied = serial;
+    return rc == ERR_OK ? insert_serial(load, why) : rc;
+}
 
-        rc = sql_select_number(sql, &id, why,
-                               "SELECT MAX(object_id) FROM last WHERE sequence_id > 0");
-        if (rc == ERR_OK) {
-            rc = sql_select_number(sql, &sequence, why,
-                                   "SELECT sequence_id FROM last WHERE object_id = %" PRId64
-                                   " AND sequence_id > 0",
-                                   id);
-        }
-        to->bulk_end = 0; /* It may be one whose version 1 had no row. */
-        reload->serial_id = (uint32_t)id;
-        reload->serial_sequence = (uint32_t)sequence;
+/** The position moves to the dump's serial; after a reset the rows of `serials` above it go. */
+static enum err move_serial(struct load *load, struct position *to, struct why *why)
+{
+    struct sql *sql = load->source->sql;
+    const int64_t serial = load->options.serial;
+    enum err rc;
+
+    if (serial < 0 || (serial <= to->hw && !load->reload->is_reset)) {
+        return ERR_OK;
     }
-    if (rc == ERR_OK) {
-        rc = sql_exec(sql, why, "INSERT IGNORE INTO serials VALUES (%" PRId64 ", %u, %u, 1, 1)",
-                      serial, reload->serial_id, reload->serial_sequence);
-    }
-    if (rc == ERR_OK && sql_affected(sql) > 0) {
-        /* The version may have come with a serial of its own: the newest row is its last. */
-        rc = sql_exec(sql, why,
-                      "UPDATE serials SET atlast = 0 WHERE object_id = %u AND sequence_id = %u "
-                      "AND serial_id <> %" PRId64,
-                      reload->serial_id, reload->serial_sequence, serial);
-    }
+    rc = move_rows(load, to, why);
     if (rc == ERR_OK) {
         rc = sql_exec(sql, why,
                       "UPDATE nrtm_state SET boot_serial = %" PRId64
@@ -646,9 +676,9 @@ static enum err move_serial(struct load *load, struct position *to, struct why *
     if (rc == ERR_OK) {
         rc = position_unbind(load->source, sql, why);
     }
-    to->applied = to->hw = serial;
+    to->hw = serial;
     to->known = true;
-    return rc == ERR_NOT_FOUND ? ERR_OK : rc; /* Without any object there is no row to write. */
+    return rc;
 }
 
 static enum err check_position(struct load *load, struct why *why)

@@ -18,11 +18,7 @@
 
 #include "base/log.h"
 
-enum {
-    LOOK_AGAIN_MS = 10,     /* While updates wait for answers. */
-    PATIENCE_PART = 10,     /* Of the time between, they may wait this part. */
-    PATIENCE_TOLD_MS = 1000 /* Shorter waits are not logged. */
-};
+enum { FRESH_LATE_S = 60 /* Being up to date is not written more often. */ };
 
 /* --- configuration --- */
 #define AT(field) offsetof(struct storage_conf, field)
@@ -100,7 +96,6 @@ static void source_free(struct source *source)
     pthread_cond_destroy(&source->writer_gone);
     pthread_mutex_destroy(&source->status_mutex);
     pthread_mutex_destroy(&source->checkpoint.mutex);
-    pthread_cond_destroy(&source->checkpoint.copied);
     free(source);
 }
 
@@ -253,7 +248,6 @@ struct source *storage_add(struct storage *storage, enum source_kind kind, const
     pthread_mutex_init(&source->status_mutex, NULL);
     idle_readers_init(&source->idle_readers);
     pthread_mutex_init(&source->checkpoint.mutex, NULL);
-    pthread_cond_init(&source->checkpoint.copied, NULL);
     storage->sources[storage->source_count++] = source;
     return source;
 }
@@ -513,6 +507,16 @@ void source_note_server(struct source *source, const struct source_server *serve
     pthread_mutex_unlock(&source->status_mutex);
 }
 
+void source_note_fresh(struct source *source, int64_t time_s)
+{
+    pthread_mutex_lock(&source->status_mutex);
+    if (time_s > source->bond.fresh_time_s) {
+        source->bond.fresh_time_s = time_s;
+        source->note.is_pending |= time_s - source->fresh_written_s >= FRESH_LATE_S;
+    }
+    pthread_mutex_unlock(&source->status_mutex);
+}
+
 void source_get_bond(struct source *source, struct source_bond *out)
 {
     pthread_mutex_lock(&source->status_mutex);
@@ -729,66 +733,12 @@ static void show_memory(struct source *source)
     pthread_mutex_unlock(&source->status_mutex);
 }
 
-static bool keeps_too_much(struct source *source)
-{
-    return index_collect(source->index) > index_garbage_limit(source->index);
-}
-
-/** How long updates may wait for answers now. A part of the time in which they did not wait comes
- * back, so that clients who never read cannot hold the mirrors back for long. */
-static int64_t patience_ms(struct storage *storage, int64_t now)
-{
-    const int64_t most = storage->conf.answers_wait_s * INT64_C(1000);
-    int64_t left;
-
-    pthread_mutex_lock(&storage->lock);
-    left = storage->patience.left_ms + (now - storage->patience.at_ms) / PATIENCE_PART;
-    pthread_mutex_unlock(&storage->lock);
-    return left < most ? left : most;
-}
-
-static void use_patience(struct storage *storage, int64_t left, int64_t now)
-{
-    pthread_mutex_lock(&storage->lock);
-    storage->patience.left_ms = left;
-    storage->patience.at_ms = now;
-    pthread_mutex_unlock(&storage->lock);
-}
-
-void source_await_readers(struct source *source)
-{
-    const struct clock *clock = source->storage->clock;
-    const int64_t began = clock_mono_ms(clock);
-    int64_t patience, waited = 0;
-    bool is_over;
-
-    if (!keeps_too_much(source)) {
-        return;
-    }
-    show_memory(source); /* For an export, which has the mirror paused. */
-    patience = patience_ms(source->storage, began);
-    while ((is_over = keeps_too_much(source)) && waited < patience &&
-           !atomic_load(&source->storage->is_impatient)) {
-        pause_ms(LOOK_AGAIN_MS);
-        waited = clock_mono_ms(clock) - began;
-    }
-    use_patience(source->storage, waited < patience ? patience - waited : 0, began + waited);
-    if (is_over) {
-        index_evict(source->index);
-    }
-    if (waited >= PATIENCE_TOLD_MS) {
-        log_info(LOG_STORAGE,
-                 "%s: updates waited %" PRId64 " ms for answers that keep old versions%s",
-                 source->name, waited, is_over ? ", the oldest are closed" : "");
-    }
-}
-
 void source_compact(struct source *source)
 {
     enum err rc;
 
     /* While much waits for readers it would only add to that. */
-    if (!index_wants_compaction(source->index) || keeps_too_much(source)) {
+    if (!index_wants_compaction(source->index) || source_keeps_too_much(source)) {
         return;
     }
     index_begin(source->index);

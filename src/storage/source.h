@@ -151,15 +151,28 @@ struct source_bond {
                                      dump was loaded or an operator set the position. */
     int64_t boot_serial;        /**< Of the dump loaded last; -1: not known. */
     int64_t hw_time_s;          /**< Unix time when hw moved last; 0: never. */
+    int64_t fresh_time_s; /**< When the mirror was up to date last, as it was noted; 0: never. */
 };
 void source_get_bond(struct source *source, struct source_bond *out);
 
 /* --- the mirror's updates --- */
 struct batch; /* One MySQL transaction and one next version. */
 
-/** Take the writer lock and begin the next version; no SQL yet. While old versions that somebody
- *  reads take too much memory, waits for those: for a checkpoint 10 s, for answers as
- *  mirror.answers.wait.sec says; then the oldest answers are closed.
+/** A wait for room, of one who updates. Zero-initialise; may be forgotten at any time. */
+struct room_wait {
+    bool is_waiting;
+    int64_t began_ms, looked_ms; /**< Monotonic. */
+};
+/**
+ * Whether there is room for what an update leaves behind, or old versions that somebody reads take
+ * too much memory. To be asked before a batch that changes objects. Never sleeps: while there is
+ * none, ask again some 10 ms later. Waits for a checkpoint 10 s at most, for answers as
+ * mirror.answers.wait.sec says; then it has the oldest answers closed, and there is room.
+ * @param wait  The caller's own, the same at each try.
+ */
+bool source_has_room(struct source *source, struct room_wait *wait);
+
+/** Take the writer lock and begin the next version; no SQL yet.
  *  @return ERR_OK; ERR_BUSY when not open, read-only, being loaded, or the thread has a batch
  * already. */
 enum err batch_begin(struct source *source, struct batch **out, struct why *why) MUST_CHECK;
@@ -244,8 +257,9 @@ struct quarantined {
     char reason[600];
     struct buf raw;
 };
-/** The next row behind one. @param after  Its id; 0: the first. @return ERR_NOT_FOUND behind the
- * last; ERR_BUSY; errors of SQL. */
+/** The next row behind one, of those that can be tried: nothing tells any more what is newer than
+ * rows from before pruned serials. No writer is kept waiting. @param after  Its id; 0: the first.
+ * @return ERR_NOT_FOUND behind the last; ERR_BUSY: not open; errors of SQL. */
 enum err source_next_quarantined(struct source *source, int64_t after, struct quarantined *out,
                                  struct why *why) MUST_CHECK;
 
@@ -289,6 +303,9 @@ enum err source_adopt(struct source *source, struct why *why) MUST_CHECK;
 /** State of the mirror for SQL readers: nrtm_state.state, last_error ... @param text  NULL clears.
  */
 void source_note_state(struct source *source, const char *state, const char *error);
+/** The mirror was up to date then, by Unix time. For nrtm_state; written with the state, and in
+ * between about once a minute, with a batch or a sync. */
+void source_note_fresh(struct source *source, int64_t time_s);
 /** The server that the position is of from now on; of serials 0 is not known. */
 struct source_server {
     char host[256];

@@ -32,7 +32,7 @@
 enum {
     LOOK_S = 1,
     RETRY_MS = 60000, /* After a failure. */
-    WAIT_FOR_COPY_S = 10,
+    WAIT_FOR_COPY_MS = 10000,
     ROWS_KEPT_S = 30 * 24 * 60 * 60, /* Of nrtm_checkpoint: several servers may share a database. */
     REPLAY_ALWAYS = 10000,           /* So many updates are replayed, however few objects. */
     REPLAY_SHARE = 8                 /* Of the objects: beyond it reading all of them is faster. */
@@ -153,7 +153,6 @@ static void on_copied(void *context)
 
     pthread_mutex_lock(&source->checkpoint.mutex);
     source->checkpoint.is_copying = false;
-    pthread_cond_broadcast(&source->checkpoint.copied);
     pthread_mutex_unlock(&source->checkpoint.mutex);
 }
 
@@ -163,7 +162,6 @@ static void set_running(struct source *source, struct checkpoint *running)
     pthread_mutex_lock(&source->checkpoint.mutex);
     source->checkpoint.running = running;
     source->checkpoint.is_copying = running != NULL;
-    pthread_cond_broadcast(&source->checkpoint.copied);
     pthread_mutex_unlock(&source->checkpoint.mutex);
 }
 
@@ -218,25 +216,18 @@ enum err source_write_checkpoint(struct source *source, bool is_synced, struct w
     return rc;
 }
 
-void source_await_copy(struct source *source)
+bool source_is_copying(struct source *source, int64_t waited_ms)
 {
-    struct timespec until;
-    int waited = 0;
+    bool is_copying;
 
-    if (index_collect(source->index) <= index_garbage_limit(source->index)) {
-        return;
-    }
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_FOR_COPY_S;
     pthread_mutex_lock(&source->checkpoint.mutex);
-    while (source->checkpoint.is_copying && waited != ETIMEDOUT) {
-        waited =
-            pthread_cond_timedwait(&source->checkpoint.copied, &source->checkpoint.mutex, &until);
-    }
-    if (source->checkpoint.is_copying) {
+    is_copying = source->checkpoint.is_copying;
+    if (is_copying && waited_ms >= WAIT_FOR_COPY_MS) {
         checkpoint_set_deadline(source->checkpoint.running, 0);
+        is_copying = false;
     }
     pthread_mutex_unlock(&source->checkpoint.mutex);
+    return is_copying;
 }
 
 /* --- when --- */

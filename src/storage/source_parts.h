@@ -1,7 +1,7 @@
 /*
  * What source.c, position.c, operators.c, tables.c, rebuild.c, rows.c, batch.c, load.c, reload.c,
- * history.c, prune.c and source_checkpoint.c share: the inside of a source, its writer lock, and
- * the few statements that more than one of them runs. Nobody else includes this.
+ * history.c, prune.c, room.c and source_checkpoint.c share: the inside of a source, its writer
+ * lock, and the few statements that more than one of them runs. Nobody else includes this.
  */
 #pragma once
 
@@ -31,8 +31,7 @@ struct storage {
     pthread_mutex_t lock;      /* Guards what follows. */
     bool server_was_described; /* The server's settings are logged once. */
     struct {
-        int64_t left_ms, at_ms; /* How long updates could wait for answers, then. Of all sources:
-                                   their updates share a thread. */
+        int64_t left_ms, at_ms; /* How long updates could wait for answers, then. room.c's. */
     } patience;
 
     /* source_checkpoint.c's. */
@@ -101,8 +100,9 @@ struct source {
     struct index_contents contents; /* Of the published version. */
     struct index_memory memory;     /* As of the last housekeeping. */
     struct position shown;          /* A copy of position for source_get_position(). */
-    struct source_bond bond;        /* As of the last look at nrtm_state. */
-    struct source_server server;    /* Waits like the note; host "": nothing does. */
+    struct source_bond bond; /* As of the last look at nrtm_state; its fresh_time may be newer. */
+    int64_t fresh_written_s; /* What nrtm_state has of it. */
+    struct source_server server; /* Waits like the note; host "": nothing does. */
     struct {
         bool is_pending;
         char state[40], error[QUARANTINE_NOTE_MAX];
@@ -117,7 +117,6 @@ struct source {
         int64_t held_ms, retry_ms;     /* Monotonic: taken or read; not before. */
         int64_t took_us;               /* The last one; of whoever writes them. */
         pthread_mutex_t mutex;
-        pthread_cond_t copied;
         struct checkpoint *running; /* This and the next under mutex; NULL: none is written. */
         bool is_copying;            /* It still holds its pin. */
     } checkpoint;
@@ -154,9 +153,9 @@ void source_set_position(struct source *source, struct position position);
 void source_set_stale(struct source *source, int64_t since_ms);
 /** Publish the index's next version at the source's position. */
 void source_publish(struct source *source);
-/** While what waits for readers is above its bound: wait for them, within limits; then their oldest
- * versions are unwanted. */
-void source_await_readers(struct source *source);
+/** Under the writer lock: give back what can be freed. @return Whether what waits for readers is
+ * above its bound all the same. */
+bool source_keeps_too_much(struct source *source);
 /** One step of text compaction when it is worth it, as a version of its own. */
 void source_compact(struct source *source);
 /** Connect to the source's database when there is no connection. */
@@ -230,9 +229,9 @@ enum err source_replay(struct source *source, struct position to, struct why *wh
 enum err source_restore(struct source *source, struct why *why) MUST_CHECK;
 /** The database is not reached: publish the checkpoint as it is, if there is a good one. */
 void source_serve_stale(struct source *source);
-/** Under the writer lock: wait for a checkpoint being copied when it keeps too much from being
- * freed. */
-void source_await_copy(struct source *source);
+/** Whether a checkpoint is being copied, and keeps old versions. One that is waited for for too
+ * long is told to give up, and not waited for any more. */
+bool source_is_copying(struct source *source, int64_t waited_ms);
 
 /* --- tables.c: database, tables, checks --- */
 /** Create what is missing, test privileges, look at the server's settings; fills read_only. */
@@ -250,6 +249,11 @@ enum err tables_check_disk(struct source *source, struct sql *sql, uint64_t byte
 /* --- history.c --- */
 void idle_readers_init(struct idle_readers *readers);
 void idle_readers_fini(struct idle_readers *readers); /* Closes them. */
+/** Something to read: its inputs and outputs are the context's. */
+typedef enum err reading(struct sql *sql, void *context, struct why *why);
+/** Read by a connection that nobody uses, without the writer lock. Again, when it was lost. */
+enum err source_read(struct source *source, reading *read, void *context,
+                     struct why *why) MUST_CHECK;
 
 /* --- rows.c: the statements and values that batch.c and load.c share --- */
 extern const char rows_insert_last[], rows_update_last[], rows_insert_history[],

@@ -342,6 +342,31 @@ uint64_t sql_affected(const struct sql *sql)
     return sql->affected;
 }
 
+enum err sql_exec_script(struct sql *sql, const char *script, struct why *why)
+{
+    enum err rc = ERR_OK;
+
+    for (const char *end; rc == ERR_OK && (end = strstr(script, ";\n")) != NULL; script = end + 2) {
+        rc = sql_exec(sql, why, "%.*s", (int)(end - script), script);
+    }
+    return rc;
+}
+
+enum err sql_use(struct sql *sql, const char *database, bool *created, struct why *why)
+{
+    enum err rc = sql_exec(sql, why, "USE `%s`", database);
+
+    if (rc != ERR_NOT_FOUND && rc != ERR_DENIED) {
+        return rc;
+    }
+    rc = sql_exec(sql, why, "CREATE DATABASE IF NOT EXISTS `%s` DEFAULT CHARACTER SET utf8mb4",
+                  database);
+    if (rc == ERR_OK && created != NULL) {
+        *created = true;
+    }
+    return rc == ERR_OK ? sql_exec(sql, why, "USE `%s`", database) : rc;
+}
+
 enum err sql_begin(struct sql *sql, struct why *why)
 {
     return sql_exec(sql, why, "BEGIN");

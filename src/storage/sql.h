@@ -46,6 +46,10 @@ void sql_disable_bulk(struct sql *sql); /* For tests of the fallback. */
 /** One statement without result. */
 enum err sql_exec(struct sql *sql, struct why *why, const char *format, ...) MUST_CHECK
     PRINTF_LIKE(3, 4);
+/** The statements of a script, each of which ends in `;` at the end of a line. */
+enum err sql_exec_script(struct sql *sql, const char *script, struct why *why) MUST_CHECK;
+/** Go to a database, which is created where there is none. @param created  May be NULL. */
+enum err sql_use(struct sql *sql, const char *database, bool *created, struct why *why) MUST_CHECK;
 /** Rows matched (not only changed) by the last sql_exec(), or by all rows of the last sql_run(). */
 uint64_t sql_affected(const struct sql *sql);
 enum err sql_begin(struct sql *sql, struct why *why) MUST_CHECK;

@@ -284,18 +284,13 @@ enum err tables_check_disk(struct source *source, struct sql *sql, uint64_t byte
 static enum err use_database(struct source *source, struct why *why)
 {
     const char *database = source->url.database;
-    enum err rc = sql_exec(source->sql, why, "USE `%s`", database);
+    bool created = false;
+    enum err rc = denied(source, sql_use(source->sql, database, &created, why), "create", why);
 
-    if (rc != ERR_NOT_FOUND && rc != ERR_DENIED) {
-        return rc;
+    if (created) {
+        log_info(LOG_STORAGE, "%s: database %s created", source->name, database);
     }
-    rc = sql_exec(source->sql, why,
-                  "CREATE DATABASE IF NOT EXISTS `%s` DEFAULT CHARACTER SET utf8mb4", database);
-    if (rc != ERR_OK) {
-        return denied(source, rc, "create", why);
-    }
-    log_info(LOG_STORAGE, "%s: database %s created", source->name, database);
-    return sql_exec(source->sql, why, "USE `%s`", database);
+    return rc;
 }
 
 /** Whether every table is there, and the column that came last. */
@@ -308,23 +303,11 @@ static enum err find_tables(struct source *source, bool *out, struct why *why)
         "table_name IN ('last', 'history', 'serials', 'update_lock', 'version', 'nrtm_state', "
         "'nrtm_quarantine', 'nrtm_checkpoint')) + (SELECT COUNT(*) FROM "
         "information_schema.columns WHERE table_schema = '%s' AND table_name = 'nrtm_state' AND "
-        "column_name = 'pruned')",
+        "column_name = 'fresh_time')",
         source->url.database, source->url.database);
 
     *out = present == 9;
     return rc;
-}
-
-/** Run the statements of etc/schema.sql: each ends in `;` at the end of a line. */
-static enum err run_schema(struct source *source, struct why *why)
-{
-    const char *at = schema_sql;
-    enum err rc = ERR_OK;
-
-    for (const char *end; rc == ERR_OK && (end = strstr(at, ";\n")) != NULL; at = end + 2) {
-        rc = sql_exec(source->sql, why, "%.*s", (int)(end - at), at);
-    }
-    return denied(source, rc, "create tables in", why);
 }
 
 static enum err create_tables(struct source *source, struct why *why)
@@ -340,7 +323,7 @@ static enum err create_tables(struct source *source, struct why *why)
         rc = rc == ERR_DENIED ? denied(source, rc, "read", why) : rc;
     }
     if (rc == ERR_OK && !seeded) {
-        rc = run_schema(source, why);
+        rc = denied(source, sql_exec_script(source->sql, schema_sql, why), "create tables in", why);
     }
     if (rc == ERR_OK) {
         rc = sql_exec(

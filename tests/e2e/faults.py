@@ -240,19 +240,22 @@ def test_object_of_20_mb(lab):
 # --- clients ---
 
 def start_stalled(lab, patience_s):
-    """A mirror whose updates wait so long for answers, and a client that reads nothing of its long
-    one."""
+    """A mirror whose updates wait so long for answers, a client that reads nothing of its long one,
+    and another mirror."""
     changes = Changes(SMALL.dump, harness.SEED)
     upstream = lab.upstream(counting_from(SERIAL))
+    lab.options["nrtm.import.sources"] = "RIPE-GRS,OTHER-GRS"
+    other = lab.upstream(counting_from(SERIAL), name="OTHER-GRS")
     lab.probe("-s RIPE-GRS -r " + KEY, KEY.encode())
     lab.options["mirror.answers.wait.sec"] = patience_s
     lab.load(SMALL.dump)
+    lab.load(TINY.dump, "OTHER-GRS")
     lab.start()
     reader = socket.socket()
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     reader.connect(("127.0.0.1", lab.port))
     reader.sendall(b"-s RIPE-GRS -r -B -i tech-c DUMY-RIPE\n")
-    return changes, upstream, reader
+    return changes, upstream, reader, other
 
 
 def rest_of_answer(reader):
@@ -271,7 +274,7 @@ def rest_of_answer(reader):
 def test_readers_that_stall_are_closed_when_memory_is_needed(lab):
     """What their answers look at cannot be freed, and at most 64 MB of it may wait. Updates wait for
     them first."""
-    changes, upstream, reader = start_stalled(lab, 2)
+    changes, upstream, reader, _ = start_stalled(lab, 2)
 
     def was_closed():
         publish_changes(upstream, changes, 100)
@@ -289,8 +292,9 @@ def test_readers_that_stall_are_closed_when_memory_is_needed(lab):
 
 @long_only
 def test_readers_that_go_on_in_time_are_waited_for(lab):
-    """Updates stand still until the answer has been read, and none of it is lost. Queries go on."""
-    changes, upstream, reader = start_stalled(lab, 10 * harness.PATIENCE)
+    """Updates stand still until the answer has been read, and none of it is lost. Queries go on, and
+    so does another mirror."""
+    changes, upstream, reader, other = start_stalled(lab, 10 * harness.PATIENCE)
 
     def is_reached_or_full():
         return (lab.database.max_serial() == upstream.journal.last
@@ -303,6 +307,9 @@ def test_readers_that_go_on_in_time_are_waited_for(lab):
 
     lab.wait_for("updates that wait", is_waiting, 2 * harness.PATIENCE)
     equal(KEY.encode() in harness.ask_once(lab.port, "-s RIPE-GRS -r " + KEY), True, "queries go on")
+    publish_changes(other, Changes(TINY.dump, harness.SEED), 100)
+    lab.wait_for_serial(other.journal.last, "WHOIS_MIRROR_OTHER_GRS")
+    equal(lab.database.max_serial() < upstream.journal.last, True, "the first one still waits")
     equal(rest_of_answer(reader).endswith(b"\n\n\n"), True, "the answer is whole")
     lab.wait_for_serial(upstream.journal.last)
     equal(re.search("closed peer=", lab.log()), None, "nobody is closed")

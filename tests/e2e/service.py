@@ -250,6 +250,45 @@ def test_a_mirror_that_falls_behind_is_loud(lab):
     lab.stop()
 
 
+def test_a_mirror_is_as_fresh_after_a_restart_as_before(lab):
+    """It is the upstream that tells how fresh a mirror is, not its own start, nor a new configuration."""
+    lag = lambda: (lab.status()["freshness"], lab.status()["lag_seconds"] >= 100000)
+    lab.upstream()
+    port = lab.options["nrtm.import.RIPE-GRS.port"]
+    lab.load()
+    lab.start()
+    lab.wait_for_serial(LAST)
+    lab.wait_for("the stream", lambda: lab.status()["state"] == "stream")
+    lab.stop()
+    lab.database.sql("UPDATE nrtm_state SET hw_time = hw_time - 100000")  # A quiet registry.
+    lab.options["nrtm.import.RIPE-GRS.port"] = free_port()
+    lab.start()
+    lab.wait_for("a refusal", lambda: "connect-failed" in lab.status()["last_error"])
+    equal(lag(), ("fresh", False), "a moment without the upstream")
+    lab.stop()
+    lab.database.sql("UPDATE nrtm_state SET fresh_time = fresh_time - 100000")  # A long one.
+    lab.start()
+    lab.wait_for_log(r"ERROR .*RIPE-GRS is stale: not up to date for 16\d\d min")
+    equal(lag(), ("stale", True), "a day without the upstream")
+    configure(lab, "nrtm.import.RIPE-GRS.port", free_port())
+    lab.wait_for("a refusal", lambda: "connect-failed" in lab.status()["last_error"])
+    equal(lag(), ("stale", True), "configured anew")
+    configure(lab, "nrtm.import.RIPE-GRS.port", port)
+    lab.wait_for_log(r"RIPE-GRS is up to date again")
+    equal(lag(), ("fresh", False), "with the upstream")
+    lab.stop()
+
+
+def configure(lab, key, value):
+    """A running server takes it over."""
+    before = len(re.findall("is configured anew", lab.log()))
+    lab.options[key] = value
+    lab.write_properties()
+    lab.process.send_signal(signal.SIGHUP)
+    lab.wait_for("the new configuration",
+                 lambda: len(re.findall("is configured anew", lab.log())) > before)
+
+
 # --- commands ---
 
 def test_setserial(lab):

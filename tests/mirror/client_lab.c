@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include "../log_lines.h"
+
 struct nrtm_client_conf conf;
 struct nrtm_probes probes;
 struct nrtm_client *client;
@@ -49,16 +51,7 @@ TestSuite(nrtm_client, .init = setup, .fini = teardown);
 
 int logged(const char *text)
 {
-    FILE *file = fopen(log_path, "r");
-    char line[2000];
-    int count = 0;
-
-    cr_assert_not_null(file);
-    while (fgets(line, sizeof(line), file) != NULL) {
-        count += strstr(line, text) != NULL;
-    }
-    fclose(file);
-    return count;
+    return log_lines(log_path, text);
 }
 
 struct nrtm_client_status status(void)

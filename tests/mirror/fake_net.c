@@ -14,7 +14,7 @@ struct conn {
     const struct conn_handler *handler;
     void *context;
     struct buf output;
-    bool is_open;
+    bool is_open, is_paused;
 };
 
 struct conn_request {
@@ -212,6 +212,16 @@ void conn_flush(struct conn *conn)
 {
 }
 
+void conn_pause_input(struct conn *conn, bool pause)
+{
+    conn->is_paused = pause;
+}
+
+bool fake_is_paused(const struct conn *conn)
+{
+    return conn->is_paused;
+}
+
 void conn_close(struct conn *conn, const char *reason)
 {
     cr_assert(conn->is_open, "closed twice");
@@ -233,6 +243,7 @@ const char *fake_sent(struct conn *conn)
 void fake_receive(struct conn *conn, const char *bytes)
 {
     cr_assert(conn->is_open, "bytes for a closed connection");
+    cr_assert_not(conn->is_paused, "bytes for a paused connection");
     if (conn->handler->on_bytes != NULL) {
         cr_expect_eq(conn->handler->on_bytes(conn, str_from(bytes)), strlen(bytes));
         return;

@@ -24,5 +24,6 @@ void fake_refuse(const char *text);
 const char *fake_sent(struct conn *conn);
 void fake_receive(struct conn *conn, const char *bytes);
 void fake_eof(struct conn *conn);
+bool fake_is_paused(const struct conn *conn); /* It takes no bytes. */
 int fake_conns_open(void);
 void fake_net_reset(void);

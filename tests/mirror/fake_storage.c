@@ -24,13 +24,18 @@ struct load {
     struct buf lines;
 };
 
-static struct source the_source;
+static struct source the_source, the_other;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* Of state and opens. */
 static bool is_open;
 
 struct source *fake_source(void)
 {
     return &the_source;
+}
+
+struct source *fake_other_source(void)
+{
+    return &the_other;
 }
 
 void fake_storage_reset(int64_t position)
@@ -79,11 +84,12 @@ void source_note_state(struct source *source, const char *state, const char *err
 enum err source_next_quarantined(struct source *source, int64_t after, struct quarantined *out,
                                  struct why *why)
 {
-    if (fake.quarantined == NULL || after != 0) {
+    if (fake.quarantined == NULL || after >= fake.quarantined_rows) {
         return ERR_NOT_FOUND;
     }
-    out->id = 1;
+    out->id = after + 1;
     out->is_whole = true;
+    buf_clear(&out->raw);
     buf_add_str(&out->raw, str_from(fake.quarantined));
     return ERR_OK;
 }
@@ -93,6 +99,11 @@ void source_note_server(struct source *source, const struct source_server *serve
     fake.noted_server = *server;
     snprintf(fake.bond.host, sizeof(fake.bond.host), "%s", server->host);
     snprintf(fake.bond.source, sizeof(fake.bond.source), "RIPE");
+}
+
+void source_note_fresh(struct source *source, int64_t time_s)
+{
+    fake.bond.fresh_time_s = time_s;
 }
 
 void source_get_bond(struct source *source, struct source_bond *out)
@@ -152,6 +163,11 @@ static void add_line(struct buf *lines, const char *what, int64_t serial, struct
         buf_add_char(lines, text.at[i] == '\n' ? '/' : text.at[i]);
     }
     buf_add(lines, "]\n", 2);
+}
+
+bool source_has_room(struct source *source, struct room_wait *wait)
+{
+    return source != &the_source || fake.no_room == 0 || fake.no_room-- == 0;
 }
 
 enum err batch_begin(struct source *source, struct batch **out, struct why *why)

@@ -11,13 +11,15 @@ struct fake_storage {
     int64_t applied, hw;
     bool position_known, read_only;
     int commits;             /**< Transactions that succeeded. */
+    int no_room;             /**< So many looks find no room for batches of fake_source(). */
     int begun;               /**< Batches and loads open now: 0 when all is well. */
     enum err next_commit[8]; /**< Results of the next commits; ERR_OK and beyond: success. */
     size_t next_commit_count;
     enum err sync_result;
     bool sync_changed;
     int64_t sync_boot_serial; /**< What the next syncs find in the bond; 0: what it holds. */
-    const char *quarantined;  /**< The only row, of a dump; NULL: none. */
+    const char *quarantined;  /**< What each row holds, of a dump; NULL: no rows. */
+    int quarantined_rows;
     int syncs;
     size_t
         packet_limit; /**< Texts longer than this cannot be committed (ERR_SQL_PACKET); 0: none. */
@@ -34,4 +36,6 @@ struct fake_storage {
 extern struct fake_storage fake;
 /** The one source: RIPE-GRS of RIPE. */
 struct source *fake_source(void);
+/** Another of that name, at the same position. */
+struct source *fake_other_source(void);
 void fake_storage_reset(int64_t position);

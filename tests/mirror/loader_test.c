@@ -247,16 +247,77 @@ Test(loader, refuses_a_dump_that_has_grown_too_much)
     buf_free(&dump);
 }
 
-Test(loader, what_a_dump_left_aside_is_tried_as_of_that_dump)
+Test(loader, an_applied_file_waits_until_there_is_room)
 {
+    static const char *files[] = {dump_path};
+    const struct load_request request = {
+        .files = files, .file_count = 1, .charset = CHARSET_LATIN1, .max_object = 1000};
+    struct apply_report report;
+    struct why why = {""};
+
+    fake_storage_reset(10);
+    fake.no_room = 3;
+    write_file(dump_path, STR("%START Version: 3 RIPE 11-12\n\nADD 11\n\nperson: A\n\n"
+                              "ADD 12\n\nperson: B\n\n%END RIPE\n"));
+    cr_expect_eq(mirror_apply(fake_source(), &request, &report, &why), ERR_OK, "%s", why.text);
+    cr_expect_eq(fake.no_room, 0);
+    cr_expect_eq(report.to, 12);
+    expect_committed("add 11 [person: A/]\nadd 12 [person: B/]\n");
+}
+
+/* --- what was kept aside --- */
+
+static int rests;       /* How often the stream rested. */
+static int64_t clock_s; /* Goes on by a second whenever somebody looks. */
+static bool is_resting;
+
+static void rest(void *context, bool on)
+{
+    cr_expect_neq(is_resting, on);
+    is_resting = on;
+    rests += on;
+}
+
+static int64_t next_second(const struct clock *clock)
+{
+    return clock_s++ * 1000;
+}
+
+static void retry_quarantine(const char *text, int rows)
+{
+    static const struct clock seconds = {next_second, next_second};
+    static const struct quarantine_stream stream = {.rest = rest, .clock = &seconds};
     atomic_bool cancel = false;
     const struct load_request request = {
         .charset = CHARSET_LATIN1, .max_object = 1000, .cancel = &cancel};
 
-    fake.quarantined = "person: A\nnic-hdl: A-RIPE\nsource: RIPE\n";
+    fake.quarantined = text;
+    fake.quarantined_rows = rows;
+    mirror_retry_quarantine(fake_source(), &request, &stream);
+    cr_expect_not(is_resting);
+}
+
+Test(loader, what_a_dump_left_aside_is_tried_as_of_that_dump)
+{
     fake.bond.boot_serial = 10; /* Of the one before; nobody has looked since. */
     fake.sync_boot_serial = 20;
-    mirror_retry_quarantine(fake_source(), &request);
+    retry_quarantine("person: A\nnic-hdl: A-RIPE\nsource: RIPE\n", 1);
     cr_expect_eq(fake.load_options.quarantined, 1);
     expect_committed("load 20 [person: A/nic-hdl: A-RIPE/source: RIPE/]\n");
+    cr_expect_eq(rests, 1);
+}
+
+Test(loader, the_stream_goes_on_while_what_was_kept_aside_is_only_read)
+{
+    retry_quarantine("no object\n", 5000);
+    cr_expect_eq(rests, 0);
+    cr_expect_eq(fake.loads, 0);
+}
+
+Test(loader, much_that_was_kept_aside_is_tried_in_steps)
+{
+    retry_quarantine("person: A\nnic-hdl: A-RIPE\nsource: RIPE\n", 5);
+    cr_expect_eq(fake.loads, 5, "all of it");
+    cr_expect_eq(rests, 3, "two seconds each");
+    cr_expect_geq(clock_s, 2 * 30, "between them it goes on for half a minute");
 }

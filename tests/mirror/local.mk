@@ -18,7 +18,7 @@ tests_mirror_nrtm_session_test_LDADD = $(MIRROR_TEST_LIBS)
 tests_mirror_loader_test_SOURCES = tests/mirror/loader_test.c $(FAKE_STORAGE)
 tests_mirror_loader_test_LDADD = $(MIRROR_TEST_LIBS)
 tests_mirror_nrtm_client_test_SOURCES = tests/mirror/nrtm_client_test.c tests/mirror/nrtm_watch_test.c \
-    tests/mirror/client_lab.c tests/mirror/client_lab.h $(FAKE_STORAGE) \
+    tests/mirror/client_lab.c tests/mirror/client_lab.h tests/log_lines.h $(FAKE_STORAGE) \
     tests/mirror/fake_net.c tests/mirror/fake_net.h
 tests_mirror_nrtm_client_test_LDADD = $(MIRROR_TEST_LIBS)
 tests_mirror_mirror_conf_test_SOURCES = tests/mirror/mirror_conf_test.c

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -307,4 +308,56 @@ Test(nrtm_session, keeps_the_raw_bytes_of_what_is_not_in_the_declared_charset)
     expect_committed("add 11 [person: \xc3\xbc/]\nquarantine 11 [person: \xfc/]\n"
                      "add 12 [person: \xc3\xbc/]\n");
     cr_expect_eq(counters.recoded, 1);
+}
+
+/* --- room for batches --- */
+
+Test(nrtm_session, waits_for_room_and_loses_nothing)
+{
+    struct nrtm_session *session = session_of(3, 11, false);
+
+    fake.no_room = INT_MAX;
+    cr_expect_eq(nrtm_session_feed(session, STR(START3 ADD(11, "A") ADD(12, "B") "%END RIPE\n")),
+                 OUTCOME_GOES_ON);
+    cr_expect(nrtm_session_is_waiting(session));
+    cr_expect(nrtm_session_has_started(session), "what is before it has been read");
+    cr_expect_not(nrtm_session_is_pending(session));
+    cr_expect_eq(nrtm_session_go_on(session), OUTCOME_GOES_ON);
+    cr_expect(nrtm_session_is_waiting(session));
+    cr_expect_eq(fake.begun, 0);
+    fake.no_room = 0;
+    cr_expect_eq(nrtm_session_go_on(session), OUTCOME_COMPLETE);
+    cr_expect_not(nrtm_session_is_waiting(session));
+    nrtm_session_free(session);
+    expect_committed(ADDED(11, "A") ADDED(12, "B"));
+    cr_expect_eq(fake.hw, 13);
+    cr_expect_eq(counters.gaps, 0, "each was looked at once");
+}
+
+Test(nrtm_session, has_room_until_its_batch_ends)
+{
+    struct nrtm_session *session = session_of(3, 11, true);
+
+    cr_expect_eq(nrtm_session_feed(session, STR(START3 ADD(11, "A"))), OUTCOME_GOES_ON);
+    fake.no_room = INT_MAX;
+    cr_expect_eq(nrtm_session_feed(session, STR(ADD(12, "B"))), OUTCOME_GOES_ON);
+    cr_expect_not(nrtm_session_is_waiting(session));
+    cr_expect_eq(nrtm_session_commit(session), OUTCOME_GOES_ON);
+    expect_committed(ADDED(11, "A") ADDED(12, "B"));
+    cr_expect_eq(nrtm_session_feed(session, STR(ADD(13, "C"))), OUTCOME_GOES_ON);
+    cr_expect(nrtm_session_is_waiting(session));
+    cr_expect_eq(nrtm_session_end(session), OUTCOME_PEER_CLOSED, "what waits is dropped");
+    nrtm_session_free(session);
+    cr_expect_eq(fake.hw, 12);
+}
+
+/* What changes no object leaves no old versions behind. */
+Test(nrtm_session, needs_no_room_where_no_object_changes)
+{
+    struct nrtm_session *session = session_of(3, 11, false);
+
+    fake.no_room = INT_MAX;
+    cr_expect_eq(run(session, STR(START3 "%END RIPE\n"), 1000), OUTCOME_COMPLETE);
+    nrtm_session_free(session);
+    cr_expect_eq(fake.hw, 13);
 }

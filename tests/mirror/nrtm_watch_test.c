@@ -4,6 +4,8 @@
  */
 #include "client_lab.h"
 
+#include <limits.h>
+
 /* --- is it alive? --- */
 
 Test(nrtm_client, probes_a_silent_stream_and_trusts_it_when_nothing_is_new)
@@ -130,6 +132,70 @@ Test(nrtm_client, does_not_blame_a_server_whose_second_answer_cannot_be_had)
     fake_eof(probe);
     fake_refuse("too many connections");
     expect_state(NRTM_RECEIVING);
+}
+
+/* --- room for updates --- */
+
+Test(nrtm_client, stands_still_while_there_is_no_room_and_others_go_on)
+{
+    struct nrtm_client *other = nrtm_client_new(&conf, fake_other_source(), NULL, &fake_clock);
+    struct conn *conn = start(), *others;
+    int64_t began_ms;
+
+    nrtm_client_start(other);
+    others = fake_accept();
+    fake_receive(others, HEAD);
+    fake_receive(conn, HEAD OP(12));
+    fake_settle();
+    cr_expect_eq(status().standing, STANDING_STREAM);
+    fake_advance(MINUTE);
+    buf_clear(&fake.committed);
+    began_ms = fake_now_ms;
+    fake.no_room = INT_MAX;
+    fake_receive(conn, OP(13) OP(14));
+    expect_state(NRTM_HELD);
+    cr_expect(fake_is_paused(conn), "the upstream is held back");
+    cr_expect_eq(fake_next_timer_ms(), 10);
+    cr_expect_not(nrtm_client_is_in_batch(client), "the database may be looked at");
+    fake_advance(20 * 1000);
+    expect_state(NRTM_HELD);
+    fake_receive(others, "ADD 13\n\nperson: B\n\n");
+    fake_settle();
+    cr_expect(str_eq(buf_str(&fake.committed), STR("add 13 [person: B/]\n")));
+    fake.hw = fake.applied = 12; /* The fake has one for both. */
+    fake_advance(conf.idle_probe_s * 1000);
+    fake_receive(fake_accept(), "RIPE:3:X:1-13\n");
+    cr_expect_eq(fake_connects_pending(), 0, "whoever stands still itself does not probe");
+    cr_expect_eq(status().fresh_ms, began_ms, "until then it was up to date");
+    fake.no_room = 0;
+    fake_advance(10);
+    expect_state(NRTM_RECEIVING);
+    cr_expect_not(fake_is_paused(conn));
+    cr_expect(str_eq(buf_str(&fake.committed),
+                     STR("add 13 [person: B/]\nadd 13 [person: A/]\nadd 14 [person: A/]\n")));
+    cr_expect_eq(status().failures, 0);
+    nrtm_client_free(other);
+}
+
+Test(nrtm_client, can_be_stopped_while_it_stands_still)
+{
+    fake.no_room = INT_MAX;
+    fake_receive(start(), HEAD OP(11));
+    nrtm_client_stop(client);
+    expect_state(NRTM_STOPPED);
+    cr_expect_eq(fake.hw, 10, "nothing of it was applied");
+    fake.no_room = 0;
+    cr_expect_str_eq(fake_sent(start()), "-g RIPE:3:11-LAST -k\n");
+}
+
+Test(nrtm_client, begins_anew_when_the_position_moves_while_it_stands_still)
+{
+    fake.no_room = INT_MAX;
+    fake_receive(start(), HEAD OP(11));
+    fake.hw = 11;
+    nrtm_client_position_moved(client);
+    fake_settle();
+    cr_expect_str_eq(fake_sent(fake_accept()), "-g RIPE:3:12-LAST -k\n");
 }
 
 /* --- whose serials these are --- */
@@ -375,4 +441,33 @@ Test(nrtm_client, knows_since_when_it_is_not_up_to_date)
     cr_expect_leq(status().fresh_ms, cut_ms);
     fake_receive(fake_accept(), "%ERROR:401: invalid range: Not within 1-12\n");
     cr_expect_eq(status().fresh_ms, fake_now_ms);
+}
+
+Test(nrtm_client, remembers_from_before_when_it_was_up_to_date)
+{
+    const int64_t now_s = fake_now_ms / 1000;
+
+    cr_expect_eq(status().fresh_ms, 0, "nothing is known yet");
+    fake.bond.fresh_time_s = now_s - 500;
+    fake.bond.hw_time_s = now_s - 900; /* A quiet registry. */
+    nrtm_client_start(client);
+    cr_expect_eq(status().fresh_ms, (now_s - 500) * 1000);
+    fake_refuse("no");
+    cr_expect_eq(status().fresh_ms, (now_s - 500) * 1000, "nothing was heard");
+    fake_advance(fake_next_timer_ms());
+    fake_receive(fake_accept(), "%START Version: 3 RIPE 11-5000\n\n" OP(11));
+    fake_settle();
+    cr_expect_eq(status().fresh_ms, (now_s - 500) * 1000, "much is missing");
+    nrtm_client_position_moved(client);
+    fake_settle();
+    fake_receive(fake_accept(), "%START Version: 3 RIPE 12-12\n\n" OP(12));
+    fake_settle();
+    cr_expect_eq(status().fresh_ms, fake_now_ms);
+}
+
+Test(nrtm_client, takes_the_last_change_for_its_age_where_nothing_was_noted)
+{
+    fake.bond.hw_time_s = fake_now_ms / 1000 - 900;
+    nrtm_client_start(client);
+    cr_expect_eq(status().fresh_ms, fake.bond.hw_time_s * 1000);
 }

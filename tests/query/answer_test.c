@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../log_lines.h"
 #include "base/log.h"
 #include "fixture.h"
 #include "small_registry.h"
@@ -125,31 +126,45 @@ TestSuite(answer, .init = setup, .fini = teardown);
 TestSuite(answer_virtual, .init = setup_virtual, .fini = teardown);
 TestSuite(answer_without_data, .init = setup_empty, .fini = teardown);
 
-/* The line is gone once it was read, and every step is a slice of its own, between which the data
- * may change. */
-static struct answer ask_between(const char *line, void (*between)(int step))
+/* The line is gone once it was read. */
+static enum err read_line(struct answer *answer, const char *line)
 {
     char *copy = strdup(line);
-    struct answer answer;
-    enum answer_progress progress;
+    enum err rc;
 
     buf_clear(&printed);
     arena_reset(arena);
-    cr_assert_eq(answer_read(&answer, &tools, str_from(copy), &client, arena), ERR_OK);
+    rc = answer_read(answer, &tools, str_from(copy), &client, arena);
     memset(copy, 'X', strlen(copy));
     free(copy);
-    for (int step = 0; (progress = answer_step(&answer, &printed)) != ANSWER_DONE; step++) {
+    return rc;
+}
+
+/* Every step is a slice of its own, between which the data may change. */
+static void print_answer(struct answer *answer, void (*between)(int step))
+{
+    enum answer_progress progress;
+
+    for (int step = 0; (progress = answer_step(answer, &printed)) != ANSWER_DONE; step++) {
         if (progress == ANSWER_WAITS) {
-            version_query_run(answer.versions);
+            version_query_run(answer->versions);
         }
-        answer_hold(&answer);
+        answer_hold(answer);
         if (between != NULL) {
             between(step);
         }
         reader_refresh(tools.reader);
     }
-    answer_end(&answer);
+    answer_end(answer);
     buf_add_char(&printed, '\0');
+}
+
+static struct answer ask_between(const char *line, void (*between)(int step))
+{
+    struct answer answer;
+
+    cr_assert_eq(read_line(&answer, line), ERR_OK);
+    print_answer(&answer, between);
     return answer;
 }
 
@@ -506,19 +521,6 @@ Test(answer, goes_on_when_the_settings_change)
     free(before);
 }
 
-static bool file_says(const char *path, const char *text)
-{
-    char got[4096];
-    FILE *file = fopen(path, "r");
-    size_t len;
-
-    cr_assert_not_null(file);
-    len = fread(got, 1, sizeof(got) - 1, file);
-    got[len] = '\0';
-    fclose(file);
-    return strstr(got, text) != NULL;
-}
-
 Test(answer, one_that_needs_too_much_memory_ends_in_an_error)
 {
     char log[] = "/tmp/answer_test.XXXXXX";
@@ -542,8 +544,34 @@ Test(answer, one_that_needs_too_much_memory_ends_in_an_error)
     cr_expect(strstr(printed.at, "%ERROR:100: internal software error\n"));
     cr_expect(answer.must_close);
     cr_expect_not_null(answer.failure);
-    cr_expect(file_says(log, "query=\"-rB -M 10/8\""));
+    cr_expect_eq(log_lines(log, "query=\"-rB -M 10/8\""), 1);
     unlink(log);
+}
+
+/* Wherever the memory ends. */
+Test(answer, is_whole_or_ends_in_an_error)
+{
+    static const char line[] = "-T inetnum 10.1.9.9";
+    char *whole = strdup(ask(line));
+    struct answer answer;
+    int errors = 0;
+
+    log_set_level(LOG_ERROR);
+    for (size_t bytes = 16; errors == 0 || answer.failure != NULL; bytes += 16) {
+        arena_free(arena);
+        arena = arena_new(bytes);
+        if (read_line(&answer, line) != ERR_OK) {
+            continue;
+        }
+        print_answer(&answer, NULL);
+        if (answer.failure == NULL) {
+            cr_expect_str_eq(printed.at, whole, "with %zu bytes", bytes);
+        } else {
+            cr_expect(strstr(printed.at, "%ERROR:100:"), "with %zu bytes: %s", bytes, printed.at);
+            errors++;
+        }
+    }
+    free(whole);
 }
 
 Test(answer, a_stale_source_says_since_when)

@@ -18,7 +18,7 @@ TESTS += $(QUERY_TESTS)
 tests_query_acl_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)
 tests_query_addresses_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)
 
-tests_query_answer_test_SOURCES = tests/query/answer_test.c tests/query/small_registry.h \
+tests_query_answer_test_SOURCES = tests/query/answer_test.c tests/log_lines.h tests/query/small_registry.h \
     tests/query/fixture.c tests/query/fixture.h
 tests_query_answer_test_LDADD = $(LINK_QUERY) $(ZLIB_LIBS) $(CRITERION_LIBS)
 tests_query_check_test_LDADD = $(LINK_QUERY) $(CRITERION_LIBS)

@@ -487,10 +487,22 @@ Test(server, answers_others_while_one_waits_for_the_database)
     close(slow);
 }
 
+/* The database has time for the next one. */
+static void expect_versions_for_another(void)
+{
+    int other = dial();
+
+    say(other, VERSIONS);
+    sem_wait(&database_asked);
+    sem_post(&database_answers);
+    hear(other, BANNER NO_ENTRIES);
+    hear_close(other);
+}
+
 Test(server, forgets_a_waiting_client_that_was_cut_off)
 {
     struct linger at_once = {1, 0};
-    int waiting = dial(), other;
+    int waiting = dial();
 
     hear(waiting, BANNER);
     say(waiting, VERSIONS);
@@ -498,12 +510,7 @@ Test(server, forgets_a_waiting_client_that_was_cut_off)
     setsockopt(waiting, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     close(waiting);
     sem_post(&database_answers);
-    other = dial();
-    say(other, VERSIONS);
-    sem_wait(&database_asked);
-    sem_post(&database_answers);
-    hear(other, BANNER NO_ENTRIES);
-    hear_close(other);
+    expect_versions_for_another();
 }
 
 Test(server, gives_a_waiting_client_its_answer_when_it_stops)
@@ -597,7 +604,7 @@ TestSuite(server_with_a_slow_database, .fini = teardown, .timeout = 30);
 
 Test(server_with_a_slow_database, ends_the_wait_with_an_error)
 {
-    int fd, other;
+    int fd;
 
     database_timeout_s = 1;
     start(0, 60, 600);
@@ -608,12 +615,7 @@ Test(server_with_a_slow_database, ends_the_wait_with_an_error)
     hear_close(fd);
     sem_wait(&database_asked);
     sem_post(&database_answers); /* Nobody is told any more. */
-    other = dial();
-    say(other, VERSIONS);
-    sem_wait(&database_asked);
-    sem_post(&database_answers);
-    hear(other, BANNER NO_ENTRIES);
-    hear_close(other);
+    expect_versions_for_another();
 }
 
 /* --- who is who --- */

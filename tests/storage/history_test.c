@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "database.h"
+#include "updates.h"
 
 TestSuite(history, .timeout = 60);
 
@@ -18,17 +19,11 @@ static struct arena *arena;
 static void play(struct source *source, bool is_delete, int64_t serial, const char *text)
 {
     char *copy = strdup(text);
-    struct batch *batch;
-    struct why why;
 
     for (char *c = copy; *c != '\0'; c++) {
         *c = *c == ';' ? '\n' : *c;
     }
-    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(is_delete ? batch_delete(batch, serial, str_from(copy), &why)
-                           : batch_add(batch, serial, str_from(copy), &why),
-                 ERR_OK, "%s", why.text);
-    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
+    commit_update(source, serial, is_delete, copy);
     test_wall_ms += 5000;
     free(copy);
 }

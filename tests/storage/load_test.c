@@ -8,24 +8,9 @@
 
 #include "database.h"
 #include "storage/index.h"
+#include "updates.h"
 
 TestSuite(load, .timeout = 60);
-
-static struct source_status status_of(struct source *source)
-{
-    struct source_status status;
-
-    source_get_status(source, &status);
-    return status;
-}
-
-static struct source_position position_of(struct source *source)
-{
-    struct source_position position;
-
-    source_get_position(source, &position);
-    return position;
-}
 
 /** Load texts in which `;` stands for the line end. */
 static enum err load(struct source *source, struct load_options options, const char *const *texts,
@@ -67,18 +52,6 @@ static void load_well(struct source *source, int64_t serial, const char *const *
                  "%s", why.text);
 }
 
-static void update(struct source *source, int64_t serial, bool is_delete, const char *text)
-{
-    struct batch *batch;
-    struct why why;
-
-    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(is_delete ? batch_delete(batch, serial, str_from(text), &why)
-                           : batch_add(batch, serial, str_from(text), &why),
-                 ERR_OK, "%s", why.text);
-    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
-}
-
 #define IDS "SELECT CONCAT_WS('/', object_id, sequence_id, pkey) FROM last"
 #define SERIALS                                                                                    \
     "SELECT CONCAT_WS('/', serial_id, object_id, sequence_id, atlast, operation) FROM serials"
@@ -105,10 +78,10 @@ Test(load, an_empty_source_is_filled)
                      "70/70/70/0");
     cr_expect_eq(database_number(KEYS), 3, "the secondary keys are back");
     cr_expect_eq(status_of(source).state, SOURCE_READY);
-    cr_expect(position_of(source).position_known);
+    cr_expect(position_of_source(source).position_known);
     cr_expect_not_null(indexed_text(source, CLASS_PERSON, "p1-ripe"));
     check_against_reopened(source);
-    update(source, 71, false, "mntner: C-MNT\n");
+    commit_update(source, 71, false, "mntner: C-MNT\n");
     cr_expect_str_eq(database_list("SELECT object_id FROM last WHERE pkey = 'C-MNT'"), "4");
     storage_free(storage);
 }
@@ -122,14 +95,14 @@ Test(load, without_a_serial_the_position_is_unknown_until_it_is_set)
 
     load_well(source, -1, TEXTS("mntner: A-MNT;"), &report);
     cr_expect_str_eq(database_list(SERIALS), "1/1/1/1/1");
-    cr_expect_not(position_of(source).position_known);
+    cr_expect_not(position_of_source(source).position_known);
     storage_free(storage);
     storage = database_open(&source);
-    cr_expect_not(position_of(source).position_known, "after a restart too");
+    cr_expect_not(position_of_source(source).position_known, "after a restart too");
     database_exec("UPDATE serials SET serial_id = 4711 WHERE serial_id = 1");
     cr_assert_eq(source_sync(source, &(bool){false}, &why), ERR_OK, "%s", why.text);
-    cr_expect(position_of(source).position_known);
-    cr_expect_eq(position_of(source).hw, 4711);
+    cr_expect(position_of_source(source).position_known);
+    cr_expect_eq(position_of_source(source).hw, 4711);
     storage_free(storage);
 }
 
@@ -245,7 +218,7 @@ Test(load, a_load_that_may_have_been_committed_is_not_undone)
     cr_expect_eq(source_sync(source, &changed, &why), ERR_OK, "%s", why.text);
     cr_expect(changed);
     cr_expect_eq(status_of(source).objects, 1);
-    cr_expect_eq(position_of(source).hw, 5);
+    cr_expect_eq(position_of_source(source).hw, 5);
     storage_free(storage);
 }
 
@@ -331,7 +304,7 @@ ParameterizedTest(struct fault_case *c, load, a_kill_leaves_the_old_state_or_the
     cr_expect_eq(status_of(source).objects, 2);
     cr_expect_eq(indexed_text(source, CLASS_MNTNER, "C-MNT") != NULL, c->survives);
     cr_expect_eq(indexed_text(source, CLASS_MNTNER, "A-MNT") != NULL, !c->survives);
-    cr_expect_eq(position_of(source).applied, c->survives ? 50 : 49);
+    cr_expect_eq(position_of_source(source).applied, c->survives ? 50 : 49);
     storage_free(storage);
 }
 
@@ -422,10 +395,10 @@ Test(load, an_audit_leaves_alone_what_is_newer_than_the_dump)
     load_well(source, 70,
               TEXTS("mntner: A-MNT;", "mntner: B-MNT;", "mntner: C-MNT;", "mntner: D-MNT;"),
               &report);
-    update(source, 71, false, "mntner: A-MNT\nremarks: 71\n");
-    update(source, 75, false, "mntner: B-MNT\nremarks: 75\n");
-    update(source, 76, true, "mntner: C-MNT\n");
-    update(source, 77, false, "mntner: E-MNT\n");
+    commit_update(source, 71, false, "mntner: A-MNT\nremarks: 71\n");
+    commit_update(source, 75, false, "mntner: B-MNT\nremarks: 75\n");
+    commit_update(source, 76, true, "mntner: C-MNT\n");
+    commit_update(source, 77, false, "mntner: E-MNT\n");
     /* By hand, without a serial: what an audit is for. */
     database_exec(
         "UPDATE last SET object = 'mntner: D-MNT\nremarks: damaged\n' WHERE pkey = 'D-MNT'");
@@ -446,7 +419,7 @@ Test(load, an_audit_leaves_alone_what_is_newer_than_the_dump)
     cr_expect_null(indexed_text(source, CLASS_MNTNER, "C-MNT"));
     cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "D-MNT"), "mntner: D-MNT\n");
     cr_expect_not_null(indexed_text(source, CLASS_MNTNER, "E-MNT"));
-    cr_expect_eq(position_of(source).applied, 77, "the position stays");
+    cr_expect_eq(position_of_source(source).applied, 77, "the position stays");
     cr_expect_eq(load(source, (struct load_options){.serial = 69, .audit = true},
                       TEXTS("mntner: A-MNT;"), &report, &why),
                  ERR_DENIED, "older than the dump loaded last: nothing tells what is newer");
@@ -462,7 +435,7 @@ Test(load, a_dump_without_serial_does_not_undo_what_is_known_to_be_newer)
     struct why why;
 
     load_well(source, 70, TEXTS("mntner: A-MNT;"), &report);
-    update(source, 71, false, "mntner: A-MNT\nremarks: 71\n");
+    commit_update(source, 71, false, "mntner: A-MNT\nremarks: 71\n");
     cr_expect_eq(
         load(source, (struct load_options){.serial = -1}, TEXTS("mntner: A-MNT;"), &report, &why),
         ERR_DENIED);
@@ -471,7 +444,7 @@ Test(load, a_dump_without_serial_does_not_undo_what_is_known_to_be_newer)
     cr_expect_eq(load(source, (struct load_options){.serial = -1, .force = true},
                       TEXTS("mntner: A-MNT;"), &report, &why),
                  ERR_OK, "%s", why.text);
-    cr_expect_eq(position_of(source).hw, 71, "the position stays");
+    cr_expect_eq(position_of_source(source).hw, 71, "the position stays");
     storage_free(storage);
 }
 
@@ -527,7 +500,7 @@ Test(load, what_was_kept_aside_is_tried_again_as_of_its_serial)
     cr_assert_eq(batch_quarantine(batch, 72, false, STR("mntner: B-MNT\nx: 72\n"), "?"), ERR_OK);
     cr_assert_eq(batch_quarantine(batch, 73, true, STR("cut"), "?"), ERR_OK);
     cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
-    update(source, 80, false, "mntner: B-MNT\nx: 80\n");
+    commit_update(source, 80, false, "mntner: B-MNT\nx: 80\n");
 
     cr_assert_eq(source_next_quarantined(source, 0, &row, &why), ERR_OK, "%s", why.text);
     cr_expect_eq(row.serial, 71);
@@ -553,7 +526,7 @@ Test(load, what_was_kept_aside_is_tried_again_as_of_its_serial)
     cr_expect_str_eq(database_list("SELECT serial FROM nrtm_quarantine"), "73");
     cr_expect_str_eq(database_list("SELECT REPLACE(object, '\\n', ';') FROM last"),
                      "mntner: A-MNT;x: 71; mntner: B-MNT;x: 80;");
-    cr_expect_eq(position_of(source).hw, 80);
+    cr_expect_eq(position_of_source(source).hw, 80);
     cr_expect_eq(status_of(source).quarantined, 1);
     buf_free(&row.raw);
     storage_free(storage);
@@ -567,8 +540,8 @@ Test(load, after_a_reset_the_dump_and_its_serial_replace_ours)
     struct why why;
 
     load_well(source, 70, TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report);
-    update(source, 71, false, "mntner: A-MNT\nremarks: 71\n");
-    update(source, 72, false, "mntner: C-MNT\n");
+    commit_update(source, 71, false, "mntner: A-MNT\nremarks: 71\n");
+    commit_update(source, 72, false, "mntner: C-MNT\n");
     cr_assert_eq(load(source, (struct load_options){.serial = 5, .force = true},
                       TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report, &why),
                  ERR_OK, "%s", why.text);
@@ -576,9 +549,9 @@ Test(load, after_a_reset_the_dump_and_its_serial_replace_ours)
     cr_expect_eq(report.removed, 1);
     cr_expect_eq(database_number("SELECT MAX(serial_id) FROM serials"), 5);
     cr_expect_eq(database_number("SELECT COUNT(*) FROM serials"), 1);
-    cr_expect_eq(position_of(source).hw, 5);
+    cr_expect_eq(position_of_source(source).hw, 5);
     check_against_reopened(source);
-    update(source, 6, false, "mntner: C-MNT\n");
+    commit_update(source, 6, false, "mntner: C-MNT\n");
     check_against_reopened(source);
     storage_free(storage);
 }
@@ -594,11 +567,11 @@ Test(load, a_reset_does_not_excuse_a_dump_that_is_cut_short)
     cr_expect_eq(load(source, (struct load_options){.serial = 5, .is_reset = true},
                       TEXTS("mntner: A-MNT;"), &report, &why),
                  ERR_DENIED);
-    cr_expect_eq(position_of(source).hw, 70);
+    cr_expect_eq(position_of_source(source).hw, 70);
     cr_expect_eq(load(source, (struct load_options){.serial = 5, .is_reset = true},
                       TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report, &why),
                  ERR_OK, "%s", why.text);
-    cr_expect_eq(position_of(source).hw, 5);
+    cr_expect_eq(position_of_source(source).hw, 5);
     check_against_reopened(source);
     storage_free(storage);
 }
@@ -610,12 +583,64 @@ Test(load, a_serial_on_an_unchanged_object_is_its_only_last_one)
     struct load_report report;
 
     load_well(source, 70, TEXTS("mntner: A-MNT;", "mntner: B-MNT;"), &report);
-    update(source, 71, false, "mntner: B-MNT\nremarks: changed\n");
+    commit_update(source, 71, false, "mntner: B-MNT\nremarks: changed\n");
     cr_assert_str_eq(database_list(SERIALS), "70/2/1/0/1 71/2/2/1/1");
     load_well(source, 80, TEXTS("mntner: A-MNT;", "mntner: B-MNT;remarks: changed;"), &report);
     cr_expect_eq(report.unchanged, 2);
     cr_expect_str_eq(database_list(SERIALS), "70/2/1/0/1 71/2/2/0/1 80/2/2/1/1");
     check_against_reopened(source);
+    storage_free(storage);
+}
+
+/** Nothing moves the position but what the test does. */
+static void expect_position(struct source *source, int64_t applied, int64_t hw)
+{
+    struct why why;
+    bool changed;
+
+    cr_assert_eq(source_sync(source, &changed, &why), ERR_OK, "%s", why.text);
+    cr_expect_not(changed, "the database says something else");
+    cr_expect_eq(position_of_source(source).applied, applied, "%d",
+                 (int)position_of_source(source).applied);
+    cr_expect_eq(position_of_source(source).hw, hw, "%d", (int)position_of_source(source).hw);
+    cr_expect(position_of_source(source).position_known);
+    check_against_reopened(source);
+}
+
+static void load_nothing(struct source *source, int64_t serial)
+{
+    static const char *const none[] = {NULL};
+    struct load_report report;
+    struct why why;
+
+    cr_assert_eq(
+        load(source, (struct load_options){.serial = serial, .force = true}, none, &report, &why),
+        ERR_OK, "%s", why.text);
+}
+
+/* No row of `serials` can say it. */
+Test(load, a_dump_without_objects_has_its_serial_all_the_same)
+{
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_report report;
+
+    load_nothing(source, 60);
+    expect_position(source, 0, 60);
+    load_well(source, 70, TEXTS("mntner: A-MNT;"), &report);
+    source_note_server(source, &(struct source_server){.host = "nrtm.example", .port = 4444});
+    source_note_state(source, "stream", NULL);
+    load_nothing(source, 80);
+    expect_position(source, 70, 80);
+    cr_expect_str_eq(database_list("SELECT CONCAT_WS('/', boot_serial, host, hw) FROM nrtm_state"),
+                     "80//80", "of no server yet");
+    load_nothing(source, 90);
+    expect_position(source, 70, 90);
+    load_nothing(source, 50);
+    expect_position(source, 0, 50);
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM serials"), 0);
+    commit_update(source, 51, false, "mntner: B-MNT\n");
+    expect_position(source, 51, 51);
     storage_free(storage);
 }
 
@@ -655,6 +680,6 @@ Test(load, a_reload_meets_an_edit_made_meanwhile)
     cr_expect_eq(load_finish(load, &report, &why), ERR_MOVED);
     cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "A-MNT"), "mntner: A-MNT\n");
     cr_assert_eq(source_sync(source, &(bool){false}, &why), ERR_OK);
-    cr_expect_eq(position_of(source).hw, 90);
+    cr_expect_eq(position_of_source(source).hw, 90);
     storage_free(storage);
 }

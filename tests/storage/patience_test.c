@@ -102,18 +102,17 @@ static void fill_memory(void)
     }
 }
 
-/** Begin a batch. @return For how many seconds it waited. */
+/** Wait for room. @return For how many seconds that was. */
 static int wait_of_a_batch(void)
 {
     const int64_t began = test_mono_ms;
-    struct batch *batch;
-    struct why why;
+    struct room_wait wait = {0};
 
     looks = 0;
     test_mono_hook = on_look;
-    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK, "%s", why.text);
+    while (!source_has_room(source, &wait)) {
+    }
     test_mono_hook = NULL;
-    batch_abort(batch);
     return (int)((test_mono_ms - began) / LOOK_MS);
 }
 
@@ -173,28 +172,73 @@ Test(patience, what_is_left_of_it_is_used_up_by_the_next_and_comes_back_slowly)
     expect_wait(30);
 }
 
-/** Updates of all sources share a thread. */
+/** Another mirror, with versions of its own that somebody holds. */
+static struct source *add_full_source(void)
+{
+    struct source *first = source, *other;
+    struct why why;
+
+    other = storage_add(storage, SOURCE_MIRROR, "OTHER-GRS", "OTHER", &why);
+    cr_assert_not_null(other, "%s", why.text);
+    reader_attach(reader, source_index(other));
+    source = other;
+    fill_memory();
+    source = first;
+    return other;
+}
+
 Test(patience, is_one_for_all_sources)
 {
-    struct source *other;
-    struct why why;
-    int64_t began;
-
     fill_memory();
     expect_wait(30);
     let_go();
-    other = storage_add(storage, SOURCE_MIRROR, "OTHER-GRS", "OTHER", &why);
-    cr_assert_not_null(other, "%s", why.text);
-    source = other;
-    reader_attach(reader, source_index(other));
-    fill_memory();
-    looks = 0;
-    test_mono_hook = on_look;
-    began = test_mono_ms;
-    source_await_readers(other);
-    test_mono_hook = NULL;
-    cr_expect_leq(test_mono_ms - began, 4 * LOOK_MS);
+    source = add_full_source();
+    expect_wait(0);
     cr_expect(snapshot_is_unwanted(held));
+}
+
+/** Those who wait at the same time use it up once. */
+Test(patience, is_used_up_by_time_not_by_those_who_wait)
+{
+    struct room_wait waits[2] = {0};
+    const struct snapshot *hold;
+    struct source *other;
+    int64_t began, waited;
+
+    fill_memory();
+    hold = held;
+    other = add_full_source();
+    began = test_mono_ms;
+    while (!source_has_room(source, &waits[0]) && !source_has_room(other, &waits[1])) {
+        test_mono_ms += 10;
+    }
+    waited = test_mono_ms - began;
+    cr_expect(waited >= 30000 && waited <= 30020, "%d ms", (int)waited);
+    snapshot_release(reader, hold);
+}
+
+Test(patience, is_not_used_up_by_who_has_stopped_waiting)
+{
+    struct room_wait wait = {0};
+
+    fill_memory();
+    cr_expect_not(source_has_room(source, &wait));
+    test_mono_ms += 10000;
+    cr_expect_not(source_has_room(source, &wait));
+    test_mono_ms += 50000; /* 10 s are used up, and 5 come back. */
+    expect_wait(25);
+}
+
+/** Who asks does not keep the source to himself meanwhile. */
+Test(patience, does_not_lock_the_source)
+{
+    struct room_wait wait = {0};
+
+    fill_memory();
+    cr_expect_not(source_has_room(source, &wait));
+    cr_expect(source_try_lock(source, WRITER_LOAD));
+    cr_expect(source_has_room(source, &wait), "whoever begins a batch now is told of the load");
+    source_unlock(source);
 }
 
 Test(patience, a_stop_ends_it)

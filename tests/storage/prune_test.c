@@ -6,11 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "../log_lines.h"
+#include "base/log.h"
 #include "database.h"
 #include "storage/history.h"
 #include "storage/index.h"
 #include "storage/source_parts.h"
+#include "updates.h"
 
 enum { KEPT_S = 1000 };
 
@@ -30,28 +34,6 @@ TestSuite(prune, .init = setup, .timeout = 60);
 static void at(int64_t second)
 {
     test_wall_ms = start_ms + second * 1000;
-}
-
-static void commit(struct source *source, int64_t serial, const char *text, bool is_delete)
-{
-    struct batch *batch;
-    struct why why;
-
-    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(is_delete ? batch_delete(batch, serial, str_from(text), &why)
-                           : batch_add(batch, serial, str_from(text), &why),
-                 ERR_OK, "%s", why.text);
-    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
-}
-
-static void add(struct source *source, int64_t serial, const char *text)
-{
-    commit(source, serial, text, false);
-}
-
-static void drop(struct source *source, int64_t serial, const char *text)
-{
-    commit(source, serial, text, true);
 }
 
 static void load(struct source *source, const struct load_options *options, const char *text)
@@ -97,14 +79,14 @@ Test(prune, what_is_old_goes_and_what_counts_stays)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("A-MNT", "one"));
-    add(source, 102, TEXT("B-MNT", "one"));
-    add(source, 103, TEXT("C-MNT", "one"));
+    commit_add(source, 101, TEXT("A-MNT", "one"));
+    commit_add(source, 102, TEXT("B-MNT", "one"));
+    commit_add(source, 103, TEXT("C-MNT", "one"));
     at(10);
-    add(source, 104, TEXT("A-MNT", "two"));
-    drop(source, 105, TEXT("C-MNT", "one"));
+    commit_add(source, 104, TEXT("A-MNT", "two"));
+    commit_delete(source, 105, TEXT("C-MNT", "one"));
     at(500);
-    add(source, 106, TEXT("A-MNT", "three"));
+    commit_add(source, 106, TEXT("A-MNT", "three"));
     cr_expect_str_eq(history(), "A-MNT.1 A-MNT.2 C-MNT.1");
 
     at(1000);
@@ -128,9 +110,9 @@ Test(prune, what_is_old_goes_and_what_counts_stays)
     cr_expect_eq(database_number("SELECT MAX(serial_id) FROM serials"), 106);
     check_against_reopened(source);
 
-    add(source, 107, TEXT("B-MNT", "two"));
+    commit_add(source, 107, TEXT("B-MNT", "two"));
     at(99000);
-    add(source, 108, TEXT("D-MNT", "one"));
+    commit_add(source, 108, TEXT("D-MNT", "one"));
     cr_expect_str_eq(prune(source, false), "1 1 107", "a row that was kept goes with its version");
     cr_expect_str_eq(serials(), "106 107 108");
     cr_expect_str_eq(history(), "");
@@ -145,9 +127,9 @@ Test(prune, without_a_time_nothing_goes)
 
     database_prune_after(0);
     storage = database_open(&source);
-    add(source, 101, TEXT("A-MNT", "one"));
-    add(source, 102, TEXT("A-MNT", "two"));
-    add(source, 103, TEXT("A-MNT", "three"));
+    commit_add(source, 101, TEXT("A-MNT", "one"));
+    commit_add(source, 102, TEXT("A-MNT", "two"));
+    commit_add(source, 103, TEXT("A-MNT", "three"));
     at(1000000000);
     cr_expect_str_eq(prune(source, true), "0 0 0");
     cr_expect_str_eq(serials(), "101 102 103");
@@ -180,18 +162,81 @@ Test(prune, many_blocks_are_one_pass)
     storage_free(storage);
 }
 
+/** Keep aside what came under a serial. */
+static void keep_aside(struct source *source, int64_t serial)
+{
+    struct batch *batch;
+    struct why why;
+
+    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK, "%s", why.text);
+    cr_assert_eq(batch_quarantine(batch, serial, false, STR("no key\n"), "no key"), ERR_OK);
+    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
+}
+
+/** Serials of the rows that are tried again. */
+static const char *tried_again(struct source *source)
+{
+    static char text[100];
+    struct quarantined row = {0};
+    struct why why;
+    enum err rc;
+
+    text[0] = '\0';
+    while ((rc = source_next_quarantined(source, row.id, &row, &why)) == ERR_OK) {
+        sprintf(text + strlen(text), "%d ", (int)row.serial);
+    }
+    cr_expect_eq(rc, ERR_NOT_FOUND, "%s", why.text);
+    buf_free(&row.raw);
+    return text;
+}
+
+Test(prune, what_was_kept_aside_before_is_told_once)
+{
+    char log[] = "/tmp/prune_test.XXXXXX";
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct load_options options = {.serial = 110, .audit = true};
+    struct why why;
+
+    close(mkstemp(log));
+    cr_assert_eq(log_open(log, &why), ERR_OK, "%s", why.text);
+    commit_add(source, 101, TEXT("A-MNT", "one"));
+    keep_aside(source, 102);
+    keep_aside(source, 103);
+    commit_add(source, 104, TEXT("A-MNT", "two"));
+    at(500);
+    keep_aside(source, 105);
+    commit_add(source, 106, TEXT("A-MNT", "three"));
+    commit_add(source, 107, TEXT("A-MNT", "four"));
+    cr_expect_str_eq(tried_again(source), "102 103 105 ");
+    at(1400);
+    cr_expect_str_eq(prune(source, false), "1 2 104");
+    cr_expect_str_eq(tried_again(source), "105 ");
+    cr_expect_eq(log_lines(log, "WARN  [Storage] RIPE-GRS: 2 rows of nrtm_quarantine are"), 1);
+    cr_expect_str_eq(prune(source, true), "0 0 104");
+    at(1600);
+    cr_expect_str_eq(prune(source, false), "1 1 106");
+    cr_expect_eq(log_lines(log, "RIPE-GRS: 1 rows of nrtm_quarantine are"), 1);
+    cr_expect_eq(log_lines(log, "of nrtm_quarantine"), 2, "each once");
+    cr_expect_str_eq(tried_again(source), "");
+    load(source, &options, TEXT("A-MNT", "four"));
+    cr_expect_eq(database_number("SELECT COUNT(*) FROM nrtm_quarantine"), 0, "a dump covers them");
+    storage_free(storage);
+    unlink(log);
+}
+
 Test(prune, a_young_row_stops_it)
 {
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("A-MNT", "one"));
-    add(source, 102, TEXT("A-MNT", "two"));
+    commit_add(source, 101, TEXT("A-MNT", "one"));
+    commit_add(source, 102, TEXT("A-MNT", "two"));
     at(500);
-    add(source, 103, TEXT("A-MNT", "three"));
+    commit_add(source, 103, TEXT("A-MNT", "three"));
     at(0); /* The clock was put back. */
-    add(source, 104, TEXT("A-MNT", "four"));
-    add(source, 105, TEXT("A-MNT", "five"));
+    commit_add(source, 104, TEXT("A-MNT", "four"));
+    commit_add(source, 105, TEXT("A-MNT", "five"));
     at(1100);
     cr_expect_str_eq(prune(source, false), "1 2 102");
     cr_expect_str_eq(serials(), "103 104 105");
@@ -203,11 +248,11 @@ Test(prune, rows_whose_versions_are_gone_do_not_stop_it)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("A-MNT", "one"));
-    add(source, 102, TEXT("A-MNT", "two"));
-    add(source, 103, TEXT("B-MNT", "one"));
+    commit_add(source, 101, TEXT("A-MNT", "one"));
+    commit_add(source, 102, TEXT("A-MNT", "two"));
+    commit_add(source, 103, TEXT("B-MNT", "one"));
     at(500);
-    add(source, 104, TEXT("A-MNT", "three"));
+    commit_add(source, 104, TEXT("A-MNT", "three"));
     database_exec("DELETE FROM history");
     at(1100);
     cr_expect_str_eq(prune(source, true), "0 2 103", "102 is older than 103");
@@ -250,12 +295,12 @@ Test(prune, versions_are_counted_from_the_first_that_is_left)
     struct str text;
     struct why why;
 
-    add(source, 101, TEXT("A-MNT", "one"));
+    commit_add(source, 101, TEXT("A-MNT", "one"));
     at(10);
-    add(source, 102, TEXT("A-MNT", "two"));
+    commit_add(source, 102, TEXT("A-MNT", "two"));
     at(900);
-    add(source, 103, TEXT("A-MNT", "three"));
-    add(source, 104, TEXT("B-MNT", "one"));
+    commit_add(source, 103, TEXT("A-MNT", "three"));
+    commit_add(source, 104, TEXT("B-MNT", "one"));
     cr_assert_eq(source_histories(source, UINT32_MAX, STR("A-MNT"), arena, &list, &why), ERR_OK);
     cr_assert_eq(list.at[0].count, 3);
     gone = list.at[0].versions[0];
@@ -281,14 +326,14 @@ static struct storage *two_servers(struct source **source, struct source **other
 {
     struct storage *storage = database_open(source);
 
-    add(*source, 101, TEXT("A-MNT", "one"));
-    add(*source, 102, TEXT("B-MNT", "one"));
-    add(*source, 103, TEXT("C-MNT", "one"));
+    commit_add(*source, 101, TEXT("A-MNT", "one"));
+    commit_add(*source, 102, TEXT("B-MNT", "one"));
+    commit_add(*source, 103, TEXT("C-MNT", "one"));
     *other_storage = database_open(other);
-    drop(*source, 104, TEXT("B-MNT", "one"));
+    commit_delete(*source, 104, TEXT("B-MNT", "one"));
     at(500);
-    add(*source, 105, TEXT("A-MNT", "two"));
-    add(*source, 106, TEXT("D-MNT", "one"));
+    commit_add(*source, 105, TEXT("A-MNT", "two"));
+    commit_add(*source, 106, TEXT("D-MNT", "one"));
     return storage;
 }
 
@@ -327,7 +372,7 @@ Test(prune, another_server_may_prune_too)
     at(1100);
     cr_expect_str_eq(prune(other, false), "1 3 104", "what it does not know yet");
     cr_expect_str_eq(prune(source, true), "0 0 104");
-    add(source, 107, TEXT("A-MNT", "two"));
+    commit_add(source, 107, TEXT("A-MNT", "two"));
     expect_in_step(other);
     storage_free(other_storage);
     storage_free(storage);
@@ -347,9 +392,9 @@ Test(prune, serials_that_come_again_are_not_pruned_ones)
     cr_assert_eq(source_set_serial(source, 50, &why), ERR_OK, "%s", why.text);
     cr_expect_eq(database_number("SELECT pruned FROM nrtm_state"), 50);
     cr_assert_eq(source_sync(other, &changed, &why), ERR_OK, "%s", why.text);
-    add(source, 51, TEXT("C-MNT", "two"));
-    drop(source, 52, TEXT("C-MNT", "two"));
-    add(source, 53, TEXT("A-MNT", "two"));
+    commit_add(source, 51, TEXT("C-MNT", "two"));
+    commit_delete(source, 52, TEXT("C-MNT", "two"));
+    commit_add(source, 53, TEXT("A-MNT", "two"));
     cr_expect_str_eq(prune(source, false), "0 0 50");
     cr_expect_str_eq(serials(), "50 51 52 53");
     expect_in_step(other);
@@ -513,11 +558,11 @@ Test(prune, a_database_from_before_gets_the_column)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("A-MNT", "one"));
+    commit_add(source, 101, TEXT("A-MNT", "one"));
     storage_free(storage);
-    database_exec("ALTER TABLE nrtm_state DROP COLUMN pruned");
+    database_exec("ALTER TABLE nrtm_state DROP COLUMN pruned, DROP COLUMN fresh_time");
     storage = database_open(&source);
-    add(source, 102, TEXT("A-MNT", "two"));
+    commit_add(source, 102, TEXT("A-MNT", "two"));
     cr_expect_eq(database_number("SELECT pruned FROM nrtm_state"), 0);
     storage_free(storage);
 }

@@ -13,6 +13,7 @@
 #include "database.h"
 #include "objects.h"
 #include "storage/source_parts.h"
+#include "updates.h"
 
 static char folder[] = "/tmp/whoisd-checkpoints-XXXXXX";
 static char file[64], door[64]; /* The checkpoint; a link to the server's socket. */
@@ -38,23 +39,6 @@ TestSuite(source_checkpoint, .init = setup, .fini = teardown, .timeout = 120);
 
 #define TEXT(name, rest) "mntner: " name "\nremarks: " rest "\nsource: RIPE\n"
 
-static void commit(struct source *source, int64_t serial, const char *text, bool is_delete)
-{
-    struct batch *batch;
-    struct why why;
-
-    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(is_delete ? batch_delete(batch, serial, str_from(text), &why)
-                           : batch_add(batch, serial, str_from(text), &why),
-                 ERR_OK, "%s", why.text);
-    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
-}
-
-static void add(struct source *source, int64_t serial, const char *text)
-{
-    commit(source, serial, text, false);
-}
-
 static void write_checkpoint(struct source *source)
 {
     struct why why;
@@ -68,11 +52,11 @@ static void run_once(void)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
-    add(source, 102, TEXT("A-MNT", "one"));
-    add(source, 103, TEXT("B-MNT", "one"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
+    commit_add(source, 103, TEXT("B-MNT", "one"));
     write_checkpoint(source);
-    add(source, 104, TEXT("A-MNT", "two"));
+    commit_add(source, 104, TEXT("A-MNT", "two"));
     storage_free(storage);
 }
 
@@ -135,9 +119,9 @@ Test(source_checkpoint, is_used_with_what_came_since)
     cr_expect_eq(status.serial, 104);
     cr_expect_eq(status.objects, 3);
     cr_expect_eq(status.stale_since_ms, 0);
-    add(source, 105, TEXT("B-MNT", "two"));
-    commit(source, 106, TEXT("A-MNT", ""), true);
-    add(source, 107, TEXT("C-MNT", "one"));
+    commit_add(source, 105, TEXT("B-MNT", "two"));
+    commit_delete(source, 106, TEXT("A-MNT", ""));
+    commit_add(source, 107, TEXT("C-MNT", "one"));
     database_exec(
         "UPDATE last SET object = '" TEXT("TELLTALE-MNT", "as committed") "' WHERE pkey "
                                                                           "= 'TELLTALE-MNT'");
@@ -151,7 +135,7 @@ Test(source_checkpoint, is_used_when_nothing_came_since)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
     write_checkpoint(source);
     storage_free(storage);
     expect_used();
@@ -165,9 +149,9 @@ Test(source_checkpoint, deletions_and_new_objects_are_replayed)
     run_once();
     database_use_checkpoints(NULL, NULL); /* Somebody else goes on. */
     storage = database_open(&source);
-    commit(source, 105, TEXT("B-MNT", ""), true);
-    add(source, 106, TEXT("D-MNT", "one"));
-    add(source, 107, TEXT("D-MNT", "two"));
+    commit_delete(source, 105, TEXT("B-MNT", ""));
+    commit_add(source, 106, TEXT("D-MNT", "one"));
+    commit_add(source, 107, TEXT("D-MNT", "two"));
     storage_free(storage);
     database_use_checkpoints(folder, door);
     storage = reopen(&source);
@@ -208,10 +192,10 @@ Test(source_checkpoint, pruning_up_to_it_leaves_it_good)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
-    add(source, 102, TEXT("A-MNT", "one"));
-    commit(source, 103, TEXT("A-MNT", "one"), true);
-    add(source, 104, TEXT("B-MNT", "one"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
+    commit_delete(source, 103, TEXT("A-MNT", "one"));
+    commit_add(source, 104, TEXT("B-MNT", "one"));
     write_checkpoint(source);
     storage_free(storage);
     prune_in_a_minute();
@@ -228,8 +212,8 @@ Test(source_checkpoint, pruning_beyond_it_makes_it_useless)
     run_once();
     database_use_checkpoints(NULL, NULL);
     storage = database_open(&source);
-    commit(source, 105, TEXT("A-MNT", ""), true);
-    add(source, 106, TEXT("C-MNT", "one"));
+    commit_delete(source, 105, TEXT("A-MNT", ""));
+    commit_add(source, 106, TEXT("C-MNT", "one"));
     storage_free(storage);
     prune_in_a_minute();
     cr_expect_eq(database_number("SELECT COUNT(*) FROM serials WHERE serial_id = 103"), 1);
@@ -291,17 +275,17 @@ Test(source_checkpoint, a_restored_database_that_moved_on_is_recognised)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
-    add(source, 102, TEXT("A-MNT", "one"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
     back_up();
-    add(source, 103, TEXT("B-MNT", "one"));
+    commit_add(source, 103, TEXT("B-MNT", "one"));
     write_checkpoint(source);
     storage_free(storage);
     restore_backup();
     database_use_checkpoints(NULL, NULL);
     storage = database_open(&source);
-    add(source, 103, TEXT("X-MNT", "one")); /* The same object_id as B-MNT had. */
-    add(source, 104, TEXT("A-MNT", "two"));
+    commit_add(source, 103, TEXT("X-MNT", "one")); /* The same object_id as B-MNT had. */
+    commit_add(source, 104, TEXT("A-MNT", "two"));
     storage_free(storage);
     database_use_checkpoints(folder, door);
     expect_refused("restored from a backup");
@@ -312,11 +296,11 @@ Test(source_checkpoint, a_backup_from_after_it_is_good)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
     write_checkpoint(source);
-    add(source, 102, TEXT("A-MNT", "one"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
     back_up();
-    add(source, 103, TEXT("B-MNT", "one"));
+    commit_add(source, 103, TEXT("B-MNT", "one"));
     storage_free(storage);
     restore_backup();
     storage = reopen(&source);
@@ -331,9 +315,9 @@ Test(source_checkpoint, one_that_is_ahead_of_the_database_is_refused)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
     back_up();
-    add(source, 102, TEXT("A-MNT", "one"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
     write_checkpoint(source);
     storage_free(storage);
     restore_backup();
@@ -433,7 +417,7 @@ Test(source_checkpoint, is_served_as_stale_until_the_database_is_back)
     cr_expect_eq(status.serial, 104);
     cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "A-MNT"), TEXT("A-MNT", "two"));
     cr_expect_not(is_rebuilt(source));
-    add(source, 105, TEXT("A-MNT", "three"));
+    commit_add(source, 105, TEXT("A-MNT", "three"));
     storage_free(storage);
 }
 
@@ -476,10 +460,10 @@ Test(source_checkpoint, is_written_after_an_opening_and_at_a_stop)
     struct storage *storage = database_open(&source);
     struct why why;
 
-    add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
+    commit_add(source, 101, TEXT("TELLTALE-MNT", "as committed"));
     cr_assert_eq(storage_start_checkpoints(storage, &why), ERR_OK, "%s", why.text);
     wait_for_file();
-    add(source, 102, TEXT("A-MNT", "one"));
+    commit_add(source, 102, TEXT("A-MNT", "one"));
     storage_stop_checkpoints(storage);
     storage_free(storage);
     cr_expect_eq(database_number("SELECT COUNT(*) FROM nrtm_checkpoint WHERE serial = 102"), 1);
@@ -507,7 +491,7 @@ Test(source_checkpoint, is_not_taken_of_what_somebody_else_moved)
     run_once();
     storage = database_open(&source);
     others = database_open(&other);
-    add(other, 105, TEXT("B-MNT", "two"));
+    commit_add(other, 105, TEXT("B-MNT", "two"));
     cr_expect_eq(source_write_checkpoint(source, true, &why), ERR_BUSY);
     storage_free(others);
     storage_free(storage);
@@ -534,49 +518,30 @@ static void pile_up_garbage(struct index *index, struct arena *arena)
     }
 }
 
-struct copying {
-    struct source *source;
-    struct checkpoint *checkpoint;
-    atomic_bool has_ended;
-};
-
-static void *end_copy(void *context)
-{
-    struct copying *copying = context;
-
-    usleep(200000); /* A batch that did not wait would be there before. */
-    atomic_store(&copying->has_ended, true);
-    pthread_mutex_lock(&copying->source->checkpoint.mutex);
-    checkpoint_free(copying->checkpoint);
-    copying->source->checkpoint.running = NULL;
-    copying->source->checkpoint.is_copying = false;
-    pthread_cond_broadcast(&copying->source->checkpoint.copied);
-    pthread_mutex_unlock(&copying->source->checkpoint.mutex);
-    return NULL;
-}
-
-Test(source_checkpoint, a_batch_waits_when_the_copy_keeps_too_much)
+Test(source_checkpoint, updates_wait_when_the_copy_keeps_too_much)
 {
     const struct checkpoint_origin origin = {.source = "RIPE-GRS"};
     struct arena *arena = arena_new((size_t)64 << 20);
-    struct copying copying = {.has_ended = false};
-    struct storage *storage = database_open(&copying.source);
-    struct index *index = source_index(copying.source);
-    struct batch *batch;
-    pthread_t thread;
-    struct why why;
+    struct source *source;
+    struct storage *storage = database_open(&source);
+    struct index *index = source_index(source);
+    struct room_wait wait = {0};
 
+    test_mono_stands = true;
     index_begin(index);
     index_publish(index, (index_position){.serial = 101});
-    copying.checkpoint = checkpoint_new(index, &origin);
-    copying.source->checkpoint.running = copying.checkpoint;
-    copying.source->checkpoint.is_copying = true;
+    source->checkpoint.running = checkpoint_new(index, &origin);
+    source->checkpoint.is_copying = true;
     pile_up_garbage(index, arena);
-    cr_assert_eq(pthread_create(&thread, NULL, end_copy, &copying), 0);
-    cr_assert_eq(batch_begin(copying.source, &batch, &why), ERR_OK, "%s", why.text);
-    cr_expect(atomic_load(&copying.has_ended), "it did not wait");
-    batch_abort(batch);
-    pthread_join(thread, NULL);
+    cr_expect_not(source_has_room(source, &wait));
+    test_mono_ms += 9999;
+    cr_expect_not(source_has_room(source, &wait));
+    test_mono_ms += 1; /* It is told to give up; until it has done so it is a reader like others. */
+    cr_expect_not(source_has_room(source, &wait));
+    checkpoint_free(source->checkpoint.running);
+    source->checkpoint.running = NULL;
+    source->checkpoint.is_copying = false;
+    cr_expect(source_has_room(source, &wait));
     cr_expect_eq(index_collect(index), 0);
     storage_free(storage);
     arena_free(arena);

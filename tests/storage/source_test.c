@@ -6,43 +6,9 @@
 
 #include "database.h"
 #include "storage/index.h"
+#include "updates.h"
 
 TestSuite(source, .timeout = 60);
-
-static struct source_status status_of(struct source *source)
-{
-    struct source_status status;
-
-    source_get_status(source, &status);
-    return status;
-}
-
-static struct source_position position_of(struct source *source)
-{
-    struct source_position position;
-
-    source_get_position(source, &position);
-    return position;
-}
-
-static bool sync(struct source *source)
-{
-    struct why why;
-    bool changed = false;
-
-    cr_assert_eq(source_sync(source, &changed, &why), ERR_OK, "%s", why.text);
-    return changed;
-}
-
-static void add(struct source *source, int64_t serial, const char *text)
-{
-    struct batch *batch;
-    struct why why;
-
-    cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(batch_add(batch, serial, str_from(text), &why), ERR_OK, "%s", why.text);
-    cr_assert_eq(batch_commit(batch, 0, &why), ERR_OK, "%s", why.text);
-}
 
 /* --- declaring --- */
 Test(source, names_and_databases_are_guarded)
@@ -91,8 +57,8 @@ Test(source, opening_makes_database_and_tables)
     struct why why;
 
     cr_expect_eq(status_of(source).state, SOURCE_EMPTY);
-    cr_expect_not(position_of(source).position_known);
-    cr_expect_eq(position_of(source).applied, 0);
+    cr_expect_not(position_of_source(source).position_known);
+    cr_expect_eq(position_of_source(source).applied, 0);
     cr_expect_eq(database_number("SELECT global_lock FROM update_lock"), 0);
     cr_expect_str_eq(database_list("SELECT version FROM version"), "whois-1.115");
     cr_expect_str_eq(
@@ -189,16 +155,16 @@ Test(source, a_database_of_the_reference_is_read_only_until_adopted)
     storage = database_open(&source);
     cr_expect(status_of(source).read_only);
     cr_expect_eq(status_of(source).objects, 1);
-    cr_expect_eq(position_of(source).applied, 11);
-    cr_expect_eq(position_of(source).hw, 11);
-    cr_expect(position_of(source).position_known);
+    cr_expect_eq(position_of_source(source).applied, 11);
+    cr_expect_eq(position_of_source(source).hw, 11);
+    cr_expect(position_of_source(source).position_known);
     cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "a-mnt"), "mntner: A-MNT\nsource: RIPE\n");
     cr_expect_eq(batch_begin(source, &batch, &why), ERR_BUSY);
     cr_assert_eq(source_adopt(source, &why), ERR_OK, "%s", why.text);
     cr_expect_not(status_of(source).read_only);
     cr_expect_eq(database_number("SELECT COUNT(*) FROM mntner"), 0);
-    add(source, 12, "mntner: A-MNT\nremarks: changed\nsource: RIPE\n");
-    add(source, 13, "mntner: C-MNT\nsource: RIPE\n");
+    commit_add(source, 12, "mntner: A-MNT\nremarks: changed\nsource: RIPE\n");
+    commit_add(source, 13, "mntner: C-MNT\nsource: RIPE\n");
     cr_expect_str_eq(database_list("SELECT CONCAT(object_id, ':', sequence_id) FROM last"),
                      "7:3 8:0 9:1");
     storage_free(storage);
@@ -213,26 +179,26 @@ Test(source, an_edit_of_serials_is_honoured_while_running)
     struct why why;
     uint64_t generation;
 
-    add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
+    commit_add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
     generation = (uint64_t)database_number("SELECT generation FROM nrtm_state");
-    cr_expect_not(sync(source), "nothing moved");
+    cr_expect_not(sync_source(source), "nothing moved");
     database_exec("UPDATE serials SET serial_id = 500 WHERE serial_id = 100");
     cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK);
     cr_assert_eq(batch_add(batch, 101, STR("mntner: B-MNT\nsource: RIPE\n"), &why), ERR_OK);
     cr_expect_eq(batch_commit(batch, 0, &why), ERR_MOVED, "%s", why.text);
     cr_expect_null(indexed_text(source, CLASS_MNTNER, "B-MNT"), "nothing was applied");
-    cr_expect(sync(source));
-    cr_expect_eq(position_of(source).hw, 500);
-    cr_expect_eq(position_of(source).applied, 500);
+    cr_expect(sync_source(source));
+    cr_expect_eq(position_of_source(source).hw, 500);
+    cr_expect_eq(position_of_source(source).applied, 500);
     cr_expect_eq(database_number("SELECT generation FROM nrtm_state"), (int64_t)generation,
                  "up: the same generation");
     database_exec("UPDATE serials SET serial_id = 50 WHERE serial_id = 500");
-    cr_expect(sync(source));
-    cr_expect_eq(position_of(source).hw, 50);
+    cr_expect(sync_source(source));
+    cr_expect_eq(position_of_source(source).hw, 50);
     cr_expect_neq(database_number("SELECT generation FROM nrtm_state"), (int64_t)generation,
                   "down: serials will be used again");
-    cr_expect_not(sync(source));
-    add(source, 51, "mntner: B-MNT\nsource: RIPE\n");
+    cr_expect_not(sync_source(source));
+    commit_add(source, 51, "mntner: B-MNT\nsource: RIPE\n");
     cr_expect_eq(database_number("SELECT MAX(serial_id) FROM serials"), 51);
     storage_free(storage);
 }
@@ -242,12 +208,12 @@ Test(source, an_edit_of_serials_is_honoured_while_stopped)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
+    commit_add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
     storage_free(storage);
     database_exec("UPDATE serials SET serial_id = 70 WHERE serial_id = 100");
     storage = database_open(&source);
-    cr_expect_eq(position_of(source).hw, 70);
-    cr_expect_eq(position_of(source).applied, 70);
+    cr_expect_eq(position_of_source(source).hw, 70);
+    cr_expect_eq(position_of_source(source).applied, 70);
     cr_expect_eq(database_number("SELECT hw FROM nrtm_state"), 70);
     cr_expect_eq(status_of(source).state, SOURCE_READY);
     cr_expect_not_null(indexed_text(source, CLASS_MNTNER, "A-MNT"));
@@ -259,20 +225,20 @@ Test(source, what_another_process_writes_is_replayed)
     struct source *source, *other;
     struct storage *storage = database_open(&source), *elsewhere;
 
-    add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
-    add(source, 101, "mntner: B-MNT\nsource: RIPE\n");
+    commit_add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
+    commit_add(source, 101, "mntner: B-MNT\nsource: RIPE\n");
     elsewhere = database_open(&other);
-    add(other, 102, "mntner: C-MNT\nsource: RIPE\n");
-    add(other, 103, "mntner: A-MNT\nremarks: new\nsource: RIPE\n");
+    commit_add(other, 102, "mntner: C-MNT\nsource: RIPE\n");
+    commit_add(other, 103, "mntner: A-MNT\nremarks: new\nsource: RIPE\n");
     cr_expect_null(indexed_text(source, CLASS_MNTNER, "C-MNT"));
-    cr_expect(sync(source));
+    cr_expect(sync_source(source));
     cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "A-MNT"),
                      "mntner: A-MNT\nremarks: new\nsource: RIPE\n");
     cr_expect_not_null(indexed_text(source, CLASS_MNTNER, "C-MNT"));
     cr_expect_eq(status_of(source).objects, 3);
-    add(source, 104, "mntner: D-MNT\nsource: RIPE\n");
+    commit_add(source, 104, "mntner: D-MNT\nsource: RIPE\n");
     cr_expect_eq(database_number("SELECT object_id FROM last WHERE pkey = 'D-MNT'"), 4);
-    cr_expect(sync(other));
+    cr_expect(sync_source(other));
     cr_expect_eq(status_of(other).objects, 4);
     storage_free(elsewhere);
     storage_free(storage);
@@ -283,13 +249,13 @@ Test(source, the_id_of_a_row_that_cannot_be_parsed_is_taken)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
+    commit_add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
     database_exec("INSERT INTO last (object_id, sequence_id, timestamp, object_type, object, pkey) "
                   "VALUES (2, 1, 0, 9, 'rubbish', 'X')");
     database_exec("INSERT INTO serials (serial_id, object_id, sequence_id, atlast, operation) "
                   "VALUES (101, 2, 1, 1, 1)");
-    cr_expect(sync(source));
-    add(source, 102, "mntner: B-MNT\nsource: RIPE\n");
+    cr_expect(sync_source(source));
+    commit_add(source, 102, "mntner: B-MNT\nsource: RIPE\n");
     cr_expect_eq(database_number("SELECT object_id FROM last WHERE pkey = 'B-MNT'"), 3);
     storage_free(storage);
 }
@@ -299,11 +265,11 @@ Test(source, a_new_generation_is_read_again)
     struct source *source;
     struct storage *storage = database_open(&source);
 
-    add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
+    commit_add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
     database_exec("UPDATE last SET object = 'mntner: A-MNT\nremarks: by hand\nsource: RIPE\n'");
-    cr_expect_not(sync(source), "a change without a serial is not seen by itself");
+    cr_expect_not(sync_source(source), "a change without a serial is not seen by itself");
     database_exec("UPDATE nrtm_state SET generation = generation + 1");
-    cr_expect(sync(source));
+    cr_expect(sync_source(source));
     cr_expect_str_eq(indexed_text(source, CLASS_MNTNER, "A-MNT"),
                      "mntner: A-MNT\nremarks: by hand\nsource: RIPE\n");
     storage_free(storage);
@@ -315,23 +281,23 @@ Test(source, a_restored_backup_is_read_again)
     struct storage *storage = database_open(&source);
     int64_t generation;
 
-    add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
+    commit_add(source, 100, "mntner: A-MNT\nsource: RIPE\n");
     generation = database_number("SELECT generation FROM nrtm_state");
     database_exec("CREATE TABLE last_copy AS SELECT * FROM last");
     database_exec("CREATE TABLE serials_copy AS SELECT * FROM serials");
     database_exec("CREATE TABLE nrtm_state_copy AS SELECT * FROM nrtm_state");
-    add(source, 101, "mntner: B-MNT\nsource: RIPE\n");
+    commit_add(source, 101, "mntner: B-MNT\nsource: RIPE\n");
     for (int i = 0; i < 3; i++) {
         const char *const table = (const char *const[]){"last", "serials", "nrtm_state"}[i];
 
         database_exec("DELETE FROM %s", table);
         database_exec("INSERT INTO %s SELECT * FROM %s_copy", table, table);
     }
-    cr_expect(sync(source));
+    cr_expect(sync_source(source));
     cr_expect_null(indexed_text(source, CLASS_MNTNER, "B-MNT"));
-    cr_expect_eq(position_of(source).applied, 100);
+    cr_expect_eq(position_of_source(source).applied, 100);
     cr_expect_neq(database_number("SELECT generation FROM nrtm_state"), generation);
-    cr_expect_not(sync(source));
+    cr_expect_not(sync_source(source));
     storage_free(storage);
 }
 
@@ -342,11 +308,11 @@ Test(source, setserial_moves_the_position_both_ways)
     struct why why;
 
     cr_assert_eq(source_set_serial(source, 10, &why), ERR_OK, "%s", why.text);
-    cr_expect_eq(position_of(source).hw, 10, "an empty source keeps it too");
-    cr_expect(position_of(source).position_known);
-    add(source, 11, "mntner: A-MNT\nsource: RIPE\n");
-    add(source, 12, "mntner: B-MNT\nsource: RIPE\n");
-    add(source, 15, "mntner: C-MNT\nsource: RIPE\n");
+    cr_expect_eq(position_of_source(source).hw, 10, "an empty source keeps it too");
+    cr_expect(position_of_source(source).position_known);
+    commit_add(source, 11, "mntner: A-MNT\nsource: RIPE\n");
+    commit_add(source, 12, "mntner: B-MNT\nsource: RIPE\n");
+    commit_add(source, 15, "mntner: C-MNT\nsource: RIPE\n");
     cr_assert_eq(source_set_serial(source, 20, &why), ERR_OK, "%s", why.text);
     cr_expect_str_eq(database_list("SELECT serial_id FROM serials"), "11 12 20");
     cr_assert_eq(source_set_serial(source, 14, &why), ERR_OK, "%s", why.text);
@@ -355,8 +321,8 @@ Test(source, setserial_moves_the_position_both_ways)
     cr_expect_str_eq(database_list("SELECT serial_id FROM serials"), "11");
     cr_assert_eq(source_set_serial(source, 5, &why), ERR_OK, "%s", why.text);
     cr_expect_str_eq(database_list("SELECT serial_id FROM serials"), "5");
-    cr_expect_eq(position_of(source).applied, 5);
-    cr_expect_not(sync(source), "it is our own doing");
+    cr_expect_eq(position_of_source(source).applied, 5);
+    cr_expect_not(sync_source(source), "it is our own doing");
     cr_expect_eq(source_set_serial(source, 2147483648, &why), ERR_LIMIT);
     storage_free(storage);
 }
@@ -372,6 +338,46 @@ Test(source, the_state_is_noted_for_sql_readers)
     source_note_state(source, "BACKOFF", NULL);
     cr_expect_str_eq(database_list("SELECT CONCAT(state, '/', last_error) FROM nrtm_state"),
                      "BACKOFF/");
+    storage_free(storage);
+}
+
+static int64_t fresh_time_of(struct source *source)
+{
+    struct source_bond bond;
+
+    source_get_bond(source, &bond);
+    return bond.fresh_time_s;
+}
+
+Test(source, how_fresh_it_was_is_noted_now_and_then)
+{
+    struct source *source, *again;
+    struct storage *storage = database_open(&source), *other;
+
+    cr_expect_eq(fresh_time_of(source), 0, "never");
+    source_note_fresh(source, 1000);
+    source_note_fresh(source, 1010);
+    cr_expect_not(sync_source(source));
+    cr_expect_eq(database_number("SELECT fresh_time FROM nrtm_state"), 1010);
+    source_note_fresh(source, 1069);
+    cr_expect_not(sync_source(source));
+    cr_expect_eq(database_number("SELECT fresh_time FROM nrtm_state"), 1010, "not a minute ago");
+    cr_expect_eq(fresh_time_of(source), 1069, "but it is known here");
+    source_note_fresh(source, 1070);
+    commit_add(source, 1, "mntner: A-MNT\nsource: RIPE\n");
+    cr_expect_eq(database_number("SELECT fresh_time FROM nrtm_state"), 1070, "with a batch");
+    source_note_fresh(source, 1075);
+    source_note_state(source, "stopped", NULL);
+    cr_expect_eq(database_number("SELECT fresh_time FROM nrtm_state"), 1075, "with the state");
+    source_note_fresh(source, 1000);
+    cr_expect_eq(fresh_time_of(source), 1075, "never less");
+    other = database_open(&again);
+    cr_expect_eq(fresh_time_of(again), 1075);
+    storage_free(other);
+    storage_free(storage);
+    database_exec("ALTER TABLE nrtm_state DROP COLUMN fresh_time"); /* As it was before. */
+    storage = database_open(&source);
+    cr_expect_eq(fresh_time_of(source), 0);
     storage_free(storage);
 }
 
@@ -399,7 +405,7 @@ Test(source, its_position_is_of_the_server_that_answered_until_somebody_sets_it)
     source_get_bond(source, &bond);
     cr_expect_str_eq(bond.host, "nrtm.example");
     cr_expect_str_eq(bond.source, source_upstream(source));
-    cr_expect_not(sync(source));
+    cr_expect_not(sync_source(source));
     source_get_bond(source, &bond);
     cr_expect_str_eq(bond.host, "nrtm.example", "read back");
     cr_expect_eq(bond.boot_serial, 10);
@@ -408,9 +414,9 @@ Test(source, its_position_is_of_the_server_that_answered_until_somebody_sets_it)
     source_get_bond(source, &bond);
     cr_expect_str_eq(bond.host, "", "by command");
     source_note_server(source, &server);
-    add(source, 21, "mntner: A-MNT\nsource: RIPE\n");
+    commit_add(source, 21, "mntner: A-MNT\nsource: RIPE\n");
     database_exec("UPDATE serials SET serial_id = 30");
-    cr_expect(sync(source));
+    cr_expect(sync_source(source));
     source_get_bond(source, &bond);
     cr_expect_str_eq(bond.host, "", "by an edit");
     storage_free(storage);
@@ -425,7 +431,7 @@ Test(source, housekeeping_and_sync_do_nothing_while_a_batch_is_open)
 
     cr_assert_eq(batch_begin(source, &batch, &why), ERR_OK);
     cr_expect_eq(batch_begin(source, &second, &why), ERR_BUSY);
-    cr_expect_not(sync(source));
+    cr_expect_not(sync_source(source));
     source_housekeep(source);
     source_note_state(source, "STREAM", NULL);
     cr_assert_eq(batch_add(batch, 1, STR("mntner: A-MNT\nsource: RIPE\n"), &why), ERR_OK);
