@@ -73,6 +73,15 @@ struct str sql_quote(struct sql *sql, struct str text, struct arena *arena);
 enum err sql_select_number(struct sql *sql, int64_t *out, struct why *why, const char *format,
                            ...) MUST_CHECK PRINTF_LIKE(4, 5);
 
+/* --- a number that is not waited for --- */
+/** Send a statement that selects one number, and return. Until sql_take_number() the connection is
+ * good for nothing else but sql_close(), which gives the answer up. */
+enum err sql_post(struct sql *sql, struct str statement, struct why *why) MUST_CHECK;
+/** Whether sql_take_number() would not wait. */
+bool sql_is_answered(const struct sql *sql);
+/** @return ERR_OK; errors of the statement. */
+enum err sql_take_number(struct sql *sql, int64_t *out, struct why *why) MUST_CHECK;
+
 /* --- arrays: one prepared statement for many rows --- */
 union sql_value {
     int64_t number;
