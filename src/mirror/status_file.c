@@ -196,6 +196,7 @@ void status_print(struct buf *out, enum status_form form, struct source *source,
     add_number(&rows, "pruned_history", (int64_t)stored.pruned.history);
     add_number(&rows, "pruned_serials", (int64_t)stored.pruned.serials);
     add_number(&rows, "pruned_to", stored.pruned.to);
+    add_number(&rows, "read_ahead", (int64_t)stored.read_ahead);
     add_number(&rows, "stale_since", stored.stale_since_ms / 1000);
     add_bool(&rows, "database_down", stored.database_down);
     add_text(&rows, "database_error", stored.error);

@@ -29,7 +29,8 @@ enum {
     BACKOFF_MAX_MS = 5000,
     COMPACT_BYTES = 1 << 20,
     PACKET_SPARE = 4096, /* Of a row beside its text. */
-    DELETE_MISSING_LOG_MS = 60000
+    DELETE_MISSING_LOG_MS = 60000,
+    UPDATE_LAST_ID = 4 /* Column of ROWS_UPDATE_LAST_TYPES. */
 };
 #define ARENA_BYTES ((size_t)1 << 30)
 
@@ -505,7 +506,7 @@ static enum err step_history(struct commit *commit, struct sql *sql, struct why 
 
 static enum err step_serials_old(struct commit *commit, struct sql *sql, struct why *why)
 {
-    return sql_run(sql, rows_retire_serials, &commit->batch->retired, why);
+    return sql_run_lists(sql, rows_retire_serials, &commit->batch->retired, why);
 }
 
 static enum err step_last_update(struct commit *commit, struct sql *sql, struct why *why)
@@ -542,7 +543,8 @@ static enum err step_commit(struct commit *commit, struct sql *sql, struct why *
     return rc;
 }
 
-/** The transaction, statement by statement. */
+/** The transaction, statement by statement. `last` comes late: until then its pages are read ahead.
+ */
 static const struct commit_step {
     const char *fault;
     enum err (*run)(struct commit *commit, struct sql *sql, struct why *why);
@@ -552,9 +554,9 @@ static const struct commit_step {
     {"batch-position",      step_position   },
     {"batch-history",       step_history    },
     {"batch-serials-old",   step_serials_old},
+    {"batch-serials",       step_serials    },
     {"batch-last-update",   step_last_update},
     {"batch-last-insert",   step_last_insert},
-    {"batch-serials",       step_serials    },
     {"batch-state",         step_state      },
     {"batch-before-commit", step_commit     },
 };
@@ -565,6 +567,9 @@ static enum err run_transaction(struct commit *commit, struct why *why)
     enum err rc = source_connect(source, why);
 
     commit->was_sent = false;
+    if (rc == ERR_OK) {
+        read_ahead_begin(source, &commit->batch->last_update, UPDATE_LAST_ID);
+    }
     for (size_t i = 0; rc == ERR_OK && i < sizeof(commit_steps) / sizeof(commit_steps[0]); i++) {
         rc = fault_point(commit_steps[i].fault)
                  ? why_set(why, ERR_SQL, "fault %s", commit_steps[i].fault)
@@ -618,7 +623,7 @@ static void collect_rows(struct batch *batch)
     }
     sql_array_sort(&batch->history, 0);
     sql_array_sort(&batch->retired, 0);
-    sql_array_sort(&batch->last_update, 4);
+    sql_array_sort(&batch->last_update, UPDATE_LAST_ID);
 }
 
 static void log_missing(const struct batch *batch)

@@ -14,7 +14,7 @@ struct load {
     struct reload *reload;
     struct sql_array quarantine;
     struct arena *kept; /* Texts in quarantine. */
-    int percent;         /* Of the dump, as status shows it. */
+    int percent;        /* Of the dump, as status shows it. */
     size_t warned;      /* Duplicates that were logged one by one. */
 };
 

@@ -25,7 +25,7 @@ libstorage_a_SOURCES += \
     src/storage/history.c src/storage/history.h src/storage/jdbc.c \
     src/storage/load.c src/storage/load_parts.h src/storage/reload.c \
     src/storage/operators.c src/storage/position.c src/storage/prune.c src/storage/quarantine.c \
-    src/storage/rebuild.c src/storage/room.c \
+    src/storage/read_ahead.c src/storage/read_ahead.h src/storage/rebuild.c src/storage/room.c \
     src/storage/rows.c src/storage/source.c src/storage/source.h src/storage/source_checkpoint.c \
     src/storage/source_parts.h \
     src/storage/sql.c src/storage/sql.h src/storage/tables.c

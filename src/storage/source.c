@@ -90,6 +90,7 @@ struct storage *storage_new(const struct storage_conf *conf, const struct clock 
 static void source_free(struct source *source)
 {
     idle_readers_fini(&source->idle_readers);
+    read_ahead_stop(&source->read_ahead);
     sql_close(source->sql);
     index_free(source->index);
     pthread_mutex_destroy(&source->writer_mutex);
@@ -765,6 +766,7 @@ void source_housekeep(struct source *source)
         source_compact(source);
         (void)index_collect(source->index);
         show_memory(source);
+        read_ahead_rest(source);
     }
     source_unlock(source);
 }

@@ -103,6 +103,7 @@ struct source_status {
     uint64_t missing;            /**< Deletions of objects that were not here, in this run. */
     int64_t last_commit_ms;      /**< Wall clock; 0 = never in this run. */
     struct source_pruned pruned; /**< In this run. */
+    uint64_t read_ahead;         /**< Rows of `last` read before their updates, in this run. */
     char error[300];             /**< Last failure, "" when fine. */
 };
 void source_get_status(struct source *source,

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "storage/checkpoint.h"
+#include "storage/read_ahead.h"
 #include "storage/source.h"
 #include "storage/sql.h"
 
@@ -93,6 +94,7 @@ struct source {
                                reached; 0: it is in step. */
     size_t missing;         /* Deletions of unknown keys since that was logged. */
     int64_t missing_logged_ms;
+    struct read_ahead read_ahead;
 
     /* Under status_mutex; never held across SQL. */
     pthread_mutex_t status_mutex;

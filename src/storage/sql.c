@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <mysql.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,8 @@ enum {
     STATEMENTS_MAX = 24,
     BULK_ROWS_MAX = 4096,
     BULK_BYTES_MAX = 4 << 20,
-    ROW_OVERHEAD = 64, /* Per row and packet: headers, lengths, punctuation; generously. */
+    LIST_ROWS_MAX = 128, /* Below eq_range_index_dive_limit: looked up, never scanned for. */
+    ROW_OVERHEAD = 64,   /* Per row and packet: headers, lengths, punctuation; generously. */
     PACKET_OVERHEAD = 1024
 };
 
@@ -295,13 +297,23 @@ void sql_disable_bulk(struct sql *sql)
 }
 
 /* --- statements --- */
-static enum err send_text(struct sql *sql, struct why *why)
+static enum err check_text_size(const struct sql *sql, struct why *why)
 {
     assert(sql->result == NULL);
     if (sql->max_packet != 0 && sql->text.len + PACKET_OVERHEAD > sql->max_packet) {
         return why_set(why, ERR_SQL_PACKET,
                        "a statement of %zu bytes is above max_allowed_packet = %llu", sql->text.len,
                        (unsigned long long)sql->max_packet);
+    }
+    return ERR_OK;
+}
+
+static enum err send_text(struct sql *sql, struct why *why)
+{
+    enum err rc = check_text_size(sql, why);
+
+    if (rc != ERR_OK) {
+        return rc;
     }
     buf_add_char(&sql->text, '\0');
     if (mysql_real_query(sql->mysql, sql->text.at, sql->text.len - 1) != 0) {
@@ -387,19 +399,22 @@ void sql_rollback(struct sql *sql)
 }
 
 /* --- reading --- */
-static enum err use_result(struct sql *sql, struct why *why)
+/** Behind a statement that was sent and answered. */
+static enum err open_result(struct sql *sql, struct why *why)
 {
-    enum err rc = send_text(sql, why);
-
-    if (rc != ERR_OK) {
-        return rc;
-    }
     sql->result = mysql_use_result(sql->mysql);
     if (sql->result == NULL) {
         return connection_failed(sql, why, sql->text.at);
     }
     assert(mysql_num_fields(sql->result) <= SQL_COLUMNS_MAX);
     return ERR_OK;
+}
+
+static enum err use_result(struct sql *sql, struct why *why)
+{
+    enum err rc = send_text(sql, why);
+
+    return rc == ERR_OK ? open_result(sql, why) : rc;
 }
 
 enum err sql_select(struct sql *sql, struct why *why, const char *format, ...)
@@ -466,17 +481,13 @@ struct str sql_quote(struct sql *sql, struct str text, struct arena *arena)
     return (struct str){quoted, len};
 }
 
-enum err sql_select_number(struct sql *sql, int64_t *out, struct why *why, const char *format, ...)
+/** The only field of the only row. */
+static enum err read_number(struct sql *sql, int64_t *out, struct why *why)
 {
     const struct str *row;
-    va_list args;
-    enum err rc;
+    enum err rc = sql_next(sql, &row, why);
 
-    va_start(args, format);
-    format_text(sql, format, args);
-    va_end(args);
-    rc = use_result(sql, why);
-    if (rc != ERR_OK || (rc = sql_next(sql, &row, why)) != ERR_OK) {
+    if (rc != ERR_OK) {
         return rc;
     }
     rc = row[0].at == NULL ? ERR_NOT_FOUND : ERR_OK;
@@ -485,6 +496,51 @@ enum err sql_select_number(struct sql *sql, int64_t *out, struct why *why, const
     }
     sql_end_rows(sql);
     return rc;
+}
+
+enum err sql_select_number(struct sql *sql, int64_t *out, struct why *why, const char *format, ...)
+{
+    va_list args;
+    enum err rc;
+
+    va_start(args, format);
+    format_text(sql, format, args);
+    va_end(args);
+    rc = use_result(sql, why);
+    return rc == ERR_OK ? read_number(sql, out, why) : rc;
+}
+
+/* --- a number that is not waited for --- */
+enum err sql_post(struct sql *sql, struct str statement, struct why *why)
+{
+    enum err rc;
+
+    buf_clear(&sql->text);
+    buf_add_str(&sql->text, statement);
+    rc = check_text_size(sql, why);
+    buf_add_char(&sql->text, '\0');
+    if (rc == ERR_OK && mysql_send_query(sql->mysql, sql->text.at, statement.len) != 0) {
+        rc = connection_failed(sql, why, sql->text.at);
+    }
+    return rc;
+}
+
+bool sql_is_answered(const struct sql *sql)
+{
+    struct pollfd fd = {.fd = (int)mysql_get_socket(sql->mysql), .events = POLLIN};
+
+    return poll(&fd, 1, 0) > 0; /* A lost connection, too: reading tells. */
+}
+
+enum err sql_take_number(struct sql *sql, int64_t *out, struct why *why)
+{
+    enum err rc;
+
+    if (mysql_read_query_result(sql->mysql) != 0) {
+        return connection_failed(sql, why, sql->text.at);
+    }
+    rc = open_result(sql, why);
+    return rc == ERR_OK ? read_number(sql, out, why) : rc;
 }
 
 /* --- arrays --- */
@@ -789,4 +845,26 @@ enum err sql_run(struct sql *sql, const char *statement, const struct sql_array 
         return run_multi_row(sql, statement, values + sizeof("VALUES") - 1, array, why);
     }
     return run_prepared(sql, statement, array, 0, array->rows, why);
+}
+
+enum err sql_run_lists(struct sql *sql, const char *statement, const struct sql_array *array,
+                       struct why *why)
+{
+    enum err rc = ERR_OK;
+    uint64_t affected = 0;
+
+    for (size_t first = 0, end; rc == ERR_OK && first < array->rows; first = end) {
+        end = first + LIST_ROWS_MAX < array->rows ? first + LIST_ROWS_MAX : array->rows;
+        buf_clear(&sql->text);
+        buf_add_str(&sql->text, str_from(statement));
+        for (size_t row = first; row < end; row++) {
+            buf_add_char(&sql->text, row == first ? '(' : ',');
+            add_row(sql, array, row);
+        }
+        buf_add_char(&sql->text, ')');
+        rc = send_text(sql, why);
+        affected += rc == ERR_OK ? mysql_affected_rows(sql->mysql) : 0;
+    }
+    sql->affected = affected;
+    return rc;
 }

@@ -77,6 +77,15 @@ struct str sql_quote(struct sql *sql, struct str text, struct arena *arena);
 enum err sql_select_number(struct sql *sql, int64_t *out, struct why *why, const char *format,
                            ...) MUST_CHECK PRINTF_LIKE(4, 5);
 
+/* --- a number that is not waited for --- */
+/** Send a statement that selects one number, and return. Until sql_take_number() the connection is
+ * good for nothing else but sql_close(), which gives the answer up. */
+enum err sql_post(struct sql *sql, struct str statement, struct why *why) MUST_CHECK;
+/** Whether sql_take_number() would not wait. */
+bool sql_is_answered(const struct sql *sql);
+/** @return ERR_OK; errors of the statement. */
+enum err sql_take_number(struct sql *sql, int64_t *out, struct why *why) MUST_CHECK;
+
 /* --- arrays: one prepared statement for many rows --- */
 union sql_value {
     int64_t number;
@@ -113,3 +122,10 @@ void sql_array_sort(struct sql_array *array, size_t column);
  */
 enum err sql_run(struct sql *sql, const char *statement, const struct sql_array *array,
                  struct why *why) MUST_CHECK;
+/**
+ * Run a statement for lists of some rows each, `(1,2),(3,4)...` in brackets behind it. For changes
+ * that are the same for all rows: the server plans once per list. Otherwise like sql_run().
+ * @param statement  Ends in `WHERE (COLUMN, ...) IN `.
+ */
+enum err sql_run_lists(struct sql *sql, const char *statement, const struct sql_array *array,
+                       struct why *why) MUST_CHECK;

@@ -16,7 +16,7 @@ from harness import FINAL, IS_LONG, LAST, SERIAL, Session, blocks, equal, long_o
 from oracle import INVERSE, RANGED, Object, Registry, normal_text, printed_text, search_range
 
 FAULT_POINTS = ["batch-begin", "batch-lock", "batch-position", "batch-history", "batch-serials-old",
-                "batch-last-update", "batch-last-insert", "batch-serials", "batch-state",
+                "batch-serials", "batch-last-update", "batch-last-insert", "batch-state",
                 "batch-before-commit", "batch-after-commit", "batch-before-publish"]
 RANDOM_KILLS = 60 if IS_LONG else 6
 MOST_OPS = (LAST - SERIAL) // (2 * RANDOM_KILLS)  # Of a batch: the journal suffices for all kills.

@@ -384,9 +384,10 @@ struct fault_case {
 ParameterizedTestParameters(batch, a_failing_statement_leaves_the_old_state)
 {
     static struct fault_case cases[] = {
-        {"batch-begin"},       {"batch-lock"},          {"batch-position"},    {"batch-history"},
-        {"batch-serials-old"}, {"batch-last-update"},   {"batch-last-insert"}, {"batch-serials"},
-        {"batch-state"},       {"batch-before-commit"},
+        {"batch-begin"},         {"batch-lock"},        {"batch-position"},
+        {"batch-history"},       {"batch-serials-old"}, {"batch-serials"},
+        {"batch-last-update"},   {"batch-last-insert"}, {"batch-state"},
+        {"batch-before-commit"},
     };
     return cr_make_param_array(struct fault_case, cases, sizeof(cases) / sizeof(cases[0]));
 }

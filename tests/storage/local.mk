@@ -42,6 +42,6 @@ TESTS += tests/storage/mysql_test
 tests_storage_mysql_test_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_storage_mysql_test_SOURCES = tests/storage/database.c tests/storage/database.h tests/storage/updates.c tests/storage/updates.h tests/log_lines.h \
     tests/storage/acl_store_test.c tests/storage/batch_test.c tests/storage/history_test.c \
-    tests/storage/load_test.c tests/storage/patience_test.c tests/storage/prune_test.c tests/storage/source_checkpoint_test.c $(index_test_objects) \
+    tests/storage/load_test.c tests/storage/patience_test.c tests/storage/prune_test.c tests/storage/read_ahead_test.c tests/storage/source_checkpoint_test.c $(index_test_objects) \
     tests/storage/source_test.c tests/storage/sql_test.c
 tests_storage_mysql_test_LDADD = $(LINK_STORAGE) $(CRITERION_LIBS)
