@@ -506,7 +506,7 @@ static enum err step_history(struct commit *commit, struct sql *sql, struct why 
 
 static enum err step_serials_old(struct commit *commit, struct sql *sql, struct why *why)
 {
-    return sql_run_lists(sql, rows_retire_serials, &commit->batch->retired, why);
+    return sql_run(sql, rows_retire_serials, &commit->batch->retired, why);
 }
 
 static enum err step_last_update(struct commit *commit, struct sql *sql, struct why *why)

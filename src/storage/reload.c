@@ -426,7 +426,7 @@ static enum err flush(struct load *load, size_t least, struct why *why)
     }
     rc = sql_run(sql, rows_insert_history, &reload->history, why);
     if (rc == ERR_OK) {
-        rc = sql_run_lists(sql, rows_retire_serials, &reload->retired, why);
+        rc = sql_run(sql, rows_retire_serials, &reload->retired, why);
     }
     if (rc == ERR_OK) {
         rc = sql_run(sql, rows_update_last, &reload->last_update, why);

@@ -19,7 +19,7 @@ const char rows_insert_serials[] =
     "INSERT INTO serials (serial_id, object_id, sequence_id, atlast, operation) "
     "VALUES (?, ?, ?, ?, ?)";
 const char rows_retire_serials[] =
-    "UPDATE serials SET atlast = 0 WHERE (object_id, sequence_id) IN ";
+    "UPDATE serials SET atlast = 0 WHERE object_id = ? AND sequence_id = ?";
 const char rows_quarantine[] =
     "INSERT INTO nrtm_quarantine (mirror, serial, operation, raw, reason, time) "
     "VALUES (?, ?, ?, ?, ?, ?)";

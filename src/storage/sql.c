@@ -30,8 +30,7 @@ enum {
     STATEMENTS_MAX = 24,
     BULK_ROWS_MAX = 4096,
     BULK_BYTES_MAX = 4 << 20,
-    LIST_ROWS_MAX = 128, /* Below eq_range_index_dive_limit: looked up, never scanned for. */
-    ROW_OVERHEAD = 64,   /* Per row and packet: headers, lengths, punctuation; generously. */
+    ROW_OVERHEAD = 64, /* Per row and packet: headers, lengths, punctuation; generously. */
     PACKET_OVERHEAD = 1024
 };
 
@@ -845,26 +844,4 @@ enum err sql_run(struct sql *sql, const char *statement, const struct sql_array 
         return run_multi_row(sql, statement, values + sizeof("VALUES") - 1, array, why);
     }
     return run_prepared(sql, statement, array, 0, array->rows, why);
-}
-
-enum err sql_run_lists(struct sql *sql, const char *statement, const struct sql_array *array,
-                       struct why *why)
-{
-    enum err rc = ERR_OK;
-    uint64_t affected = 0;
-
-    for (size_t first = 0, end; rc == ERR_OK && first < array->rows; first = end) {
-        end = first + LIST_ROWS_MAX < array->rows ? first + LIST_ROWS_MAX : array->rows;
-        buf_clear(&sql->text);
-        buf_add_str(&sql->text, str_from(statement));
-        for (size_t row = first; row < end; row++) {
-            buf_add_char(&sql->text, row == first ? '(' : ',');
-            add_row(sql, array, row);
-        }
-        buf_add_char(&sql->text, ')');
-        rc = send_text(sql, why);
-        affected += rc == ERR_OK ? mysql_affected_rows(sql->mysql) : 0;
-    }
-    sql->affected = affected;
-    return rc;
 }

@@ -122,10 +122,3 @@ void sql_array_sort(struct sql_array *array, size_t column);
  */
 enum err sql_run(struct sql *sql, const char *statement, const struct sql_array *array,
                  struct why *why) MUST_CHECK;
-/**
- * Run a statement for lists of some rows each, `(1,2),(3,4)...` in brackets behind it. For changes
- * that are the same for all rows: the server plans once per list. Otherwise like sql_run().
- * @param statement  Ends in `WHERE (COLUMN, ...) IN `.
- */
-enum err sql_run_lists(struct sql *sql, const char *statement, const struct sql_array *array,
-                       struct why *why) MUST_CHECK;

@@ -333,38 +333,6 @@ Test(sql, cutting_a_group_ends_what_its_connections_wait_for)
     sql_group_fini(&group);
 }
 
-Test(sql, lists_change_every_row_of_an_array)
-{
-    struct sql *sql = connect_with_table();
-    struct sql_array rows, pairs;
-    struct why why;
-    int64_t changed = 0;
-
-    sql_array_init(&rows, "nbt");
-    sql_array_init(&pairs, "nt");
-    for (int64_t i = 0; i < 300; i++) {
-        SQL_ARRAY_ADD(&rows, {.number = i}, {.text = STR("x")}, {.text = STR("it's")});
-        if (i % 2 == 0) {
-            SQL_ARRAY_ADD(&pairs, {.number = i}, {.text = i == 4 ? STR("other") : STR("it's")});
-        }
-    }
-    cr_assert_eq(sql_run(sql, "INSERT INTO t (id, body, name) VALUES (?, ?, ?)", &rows, &why),
-                 ERR_OK, "%s", why.text);
-    cr_assert_eq(sql_run_lists(sql, "UPDATE t SET body = 'y' WHERE (id, name) IN ", &pairs, &why),
-                 ERR_OK, "%s", why.text);
-    cr_expect_eq(sql_affected(sql), 149);
-    cr_assert_eq(
-        sql_select_number(sql, &changed, &why, "SELECT SUM(body = 'y' AND id %% 2 = 0) FROM t"),
-        ERR_OK);
-    cr_expect_eq(changed, 149);
-    sql_array_clear(&pairs);
-    cr_expect_eq(sql_run_lists(sql, "UPDATE t SET body = 'z' WHERE (id, name) IN ", &pairs, &why),
-                 ERR_OK, "nothing to do");
-    sql_array_fini(&rows);
-    sql_array_fini(&pairs);
-    sql_close(sql);
-}
-
 Test(sql, a_posted_number_is_there_when_it_is_said_to_be)
 {
     struct sql *sql = connect_with_table(), *other;
