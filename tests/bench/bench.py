@@ -65,7 +65,7 @@ TARGETS = {
         "rss": (2400, 1), "peak": (3100, 1), "rss-readers": (2900, 1), "catchup": (10000, -1),
         "catchup-small": (10000, -1), "queries-same": (0.70, -1), "oneshot-same": (0.85, -1),
         "contacts-same": (0.50, -1), "bulk": (300, -1), "bulk-others": (5, 1),
-        "inverse": (200, 1), "flat": (1.30, 1),
+        "inverse": (200, 1), "flat": (1.30, 1), "flat-alone": (1.30, 1),
     },
 }
 
@@ -499,31 +499,40 @@ def measure_inverse(bench):
 
 
 def measure_flat(bench):
-    """The same queries at smaller scales, each in a world of its own below the scratch directory."""
+    """The same queries at several scales, in turns: by clients that leave the server no time, and by
+    one that is alone."""
     bench.ensure_running()
-    found = {}
-    for scale in [*(s for s in FLAT_SCALES if s < bench.options.scale), bench.options.scale]:
-        note("latency at %d objects" % scale)
-        if scale == bench.options.scale:
-            load = run_load(bench, bench.whoisd.port, bench.whoisd.pid, bench.work.queries)
-        else:
-            load = small_load(bench, scale)
-        found[scale] = load
-    latencies = [load["p50_us"] for load in found.values()]
-    return [row(bench, "flat", "latency at " + ", ".join(map(str, found)) + " objects",
-                ", ".join("%.0f us" % us for us in latencies), max(latencies) / min(latencies),
-                form="%.2f x")]
-
-
-def small_load(bench, scale):
-    options = argparse.Namespace(**{**vars(bench.options), "scale": scale, "updates": scale // 5,
-                                    "scratch": os.path.join(bench.directory, str(scale))})
-    small = Bench(options)
+    scales = [scale for scale in FLAT_SCALES if scale < bench.options.scale]
+    benches = [small_bench(bench, scale) for scale in scales] + [bench]
+    busy, alone = ([[] for _ in benches] for _ in range(2))
     try:
-        small.ensure_running()
-        return run_load(small, small.whoisd.port, small.whoisd.pid, small.work.queries)
+        for small in benches:
+            small.ensure_running()
+        for _ in bench.turns("latency by number of objects"):
+            for at, small in enumerate(benches):
+                server = small.whoisd.port, small.whoisd.pid, small.work.queries
+                busy[at].append(run_load(small, *server))
+                alone[at].append(run_load(small, *server, "--clients", "1"))
     finally:
-        small.close()
+        for small in benches[:-1]:
+            small.close()
+    what = "latency at " + ", ".join(str(small.options.scale) for small in benches) + " objects, "
+    return [flat_row(bench, "flat", what + "64 clients without a pause", busy),
+            flat_row(bench, "flat-alone", "... of one client", alone)]
+
+
+def flat_row(bench, name, what, turns):
+    latencies = [of(loads, "p50_us") for loads in turns]
+    ratio = max(latencies) / min(latencies)
+    return row(bench, name, what, ", ".join("%.0f us" % us for us in latencies), ratio,
+               ratio="%.2f x" % ratio, form="%.2f x")
+
+
+def small_bench(bench, scale):
+    """A world of its own below the scratch directory."""
+    return Bench(argparse.Namespace(**{
+        **vars(bench.options), "scale": scale, "updates": scale // 5,
+        "scratch": os.path.join(bench.directory, str(scale))}))
 
 
 def measure_freshness(bench):
