@@ -20,7 +20,6 @@
 
 enum {
     PROGRESS_MS = 5000,
-    ROOM_LOOK_MS = 10,
     LOOK_EVERY = 512, /* Objects between looks at the clock and the cancel flag. */
     SERIAL_FILE_MAX = 4096,
     HEAD_BYTES = 4096,
@@ -261,9 +260,9 @@ static enum err add_objects(struct loading *l, struct str first, struct why *why
 
     if (load_is_by_difference(l->load)) {
         background_run(add_some, &adding); /* Clients ask for what is there already. */
-    }
-    while (adding.rc == ERR_OK) {
-        (void)add_some(&adding);
+    } else {
+        while (add_some(&adding)) {
+        }
     }
     return adding.rc == ERR_NOT_FOUND ? ERR_OK : adding.rc;
 }

@@ -25,7 +25,6 @@ enum {
     CATCHUP_SERIALS = 1000,     /* This far behind the upstream is catching up. */
     PROBE_GRACE_MS = 60 * 1000, /* Beyond two polls, for what a probe said is newer. */
 };
-static const double room_look_s = 0.01; /* Between two looks whether there is room. */
 
 typedef enum client_event client_action(struct nrtm_client *client);
 int64_t client_now_ms(const struct nrtm_client *client)
@@ -501,11 +500,13 @@ static void on_room_look(void *context)
 
 static enum client_event hold(struct nrtm_client *client)
 {
+    const double look_s = ROOM_LOOK_MS / 1000.0;
+
     if (client->status.standing == STANDING_STREAM) {
         client->status.fresh_ms = clock_wall_ms(client->clock); /* Until now. */
     }
     conn_pause_input(client->conn, true);
-    loop_timer_start(client->loop, &client->room, room_look_s, room_look_s, on_room_look, client);
+    loop_timer_start(client->loop, &client->room, look_s, look_s, on_room_look, client);
     return EVENT_NONE;
 }
 

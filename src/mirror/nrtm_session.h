@@ -54,8 +54,8 @@ void nrtm_session_free(
  * @return OUTCOME_GOES_ON, or how the session ended.
  */
 enum nrtm_outcome nrtm_session_feed(struct nrtm_session *session, struct str bytes);
-/** Whether an operation waits for room (source_has_room()): feed nothing, and go on some 10 ms
- * later. */
+/** Whether an operation waits for room (source_has_room()): feed nothing, and go on
+ * ROOM_LOOK_MS later. */
 bool nrtm_session_is_waiting(const struct nrtm_session *session);
 /** Apply what waits and what has been fed behind it, if there is room now. @return As
  * nrtm_session_feed(). */

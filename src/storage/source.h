@@ -159,6 +159,7 @@ void source_get_bond(struct source *source, struct source_bond *out);
 /* --- the mirror's updates --- */
 struct batch; /* One MySQL transaction and one next version. */
 
+enum { ROOM_LOOK_MS = 10 }; /* Between two tries of source_has_room(). */
 /** A wait for room, of one who updates. Zero-initialise; may be forgotten at any time. */
 struct room_wait {
     bool is_waiting;
@@ -167,7 +168,7 @@ struct room_wait {
 /**
  * Whether there is room for what an update leaves behind, or old versions that somebody reads take
  * too much memory. To be asked before a batch that changes objects. Never sleeps: while there is
- * none, ask again some 10 ms later. Waits for a checkpoint 10 s at most, for answers as
+ * none, ask again ROOM_LOOK_MS later. Waits for a checkpoint 10 s at most, for answers as
  * mirror.answers.wait.sec says; then it has the oldest answers closed, and there is room.
  * @param wait  The caller's own, the same at each try.
  */

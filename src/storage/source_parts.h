@@ -1,7 +1,8 @@
 /*
  * What source.c, position.c, operators.c, tables.c, rebuild.c, rows.c, batch.c, load.c, reload.c,
- * history.c, prune.c, room.c and source_checkpoint.c share: the inside of a source, its writer
- * lock, and the few statements that more than one of them runs. Nobody else includes this.
+ * history.c, prune.c, quarantine.c, read_ahead.c, room.c and source_checkpoint.c share: the inside
+ * of a source, its writer lock, and the few statements that more than one of them runs. Nobody else
+ * includes this.
  */
 #pragma once
 

@@ -607,10 +607,10 @@ MEASUREMENTS = {
     "bulk": measure_bulk,
     "inverse": measure_inverse,
     "flat": measure_flat,
-    "freshness": measure_freshness,
     "reload": measure_reload,
     "readers": measure_readers,
     "catchup": measure_catchup,
+    "freshness": measure_freshness,     # Last: by then `serials` is long.
 }
 
 
