@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_CFLAGS = $(AM_CFLAGS)
 libbase_a_SOURCES = \
+    src/base/ahead.c src/base/ahead.h \
     src/base/arena.c src/base/arena.h \
     src/base/background.c src/base/background.h \
     src/base/build.c src/base/build.h \

@@ -9,7 +9,7 @@
  * poll brought are made one after the other and then sent one after the other. A busy loop works
  * with warmer caches that way, and its clients are not woken once for each answer. An answer may
  * also be made in turns that come round at once (CONN_SOON), so that the memory that one waits for
- * arrives while the others are at work.
+ * (base/ahead.h) arrives while the others are at work.
  *
  * The common case, a line that is answered at once, costs one read, one write and nothing else:
  * buffers are lent by the loop, and the timer is not touched but looks at time stamps when it
@@ -29,6 +29,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ahead.h"
 #include "base/clock.h"
 #include "net/internal.h"
 
@@ -159,8 +160,20 @@ static void leave_queue(struct conn *conn)
 /* One after the other and round again, until each has gone on to something else. */
 static void run_soon(struct conn_group *group, int64_t until_us)
 {
+    const struct conn *last = NULL; /* Of the round. */
+
     for (unsigned i = 1; group->soon.first != NULL; i++) {
-        conn_run(group->soon.first);
+        struct conn *conn = group->soon.first;
+
+        if (last == NULL) {
+            ahead_start_round();
+            last = group->soon.last;
+        }
+        if (conn == last) {
+            last = NULL;
+        }
+        ahead_next_turn();
+        conn_run(conn);
         if (i % RUNS_PER_CLOCK_LOOK == 0 && clock_mono_us() >= until_us) {
             return;
         }

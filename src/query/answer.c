@@ -2,14 +2,15 @@
  * The stages of an answer. Each step looks at the stage, does a bounded piece of work and says what
  * comes next:
  *
- *   START -> SOURCE -> CLASS -> FIND* -> [RECORD or SORT*] -> OBJECT* -> CLASS ...
+ *   START -> SOURCE -> CLASS -> FIND* -> [RECORD* or SORT*] -> OBJECT* -> CLASS ...
  *     OBJECT -> FOLLOW* -> [SORT*] -> COMPANION* -> OBJECT
  *     CLASS -> [[SORT*] -> RELATED*] -> SOURCE ... -> END
  *     SOURCE -> VERSIONS -> SOURCE
  *
- * Most answers are one object, and much of their time would be waits for memory: for the leaf of a
- * tree where the key belongs, for the object's record, for its text. FIND and RECORD ask for what
- * comes next and say so (ANSWER_AHEAD), so that the caller does others' work meanwhile.
+ * Most answers are one object, and much of their time would be waits for memory: for the nodes of a
+ * tree where the key belongs, those on the way to the object's record, its text. FIND and RECORD
+ * note what they look at next (base/ahead.h) and say so (ANSWER_AHEAD), so that the caller does
+ * others' work meanwhile.
  *
  * Lists of ids live in the answer's arena and are dropped with their source; texts live in the
  * thread's scratch arena and are dropped with their step.
@@ -443,7 +444,7 @@ static enum err step_find(struct answer *answer)
         return begin_sort(answer, &answer->ids, STAGE_OBJECT);
     }
     if (answer->ids.count > 0) {
-        answer->leaf = snapshot_object_ahead(answer->search.view.snap, answer->ids.ids[0]);
+        snapshot_place_begin(answer->search.view.snap, answer->ids.ids[0], &answer->place);
         answer->stage = STAGE_RECORD;
         answer->is_ahead = true;
     }
@@ -452,9 +453,10 @@ static enum err step_find(struct answer *answer)
 
 static void step_record(struct answer *answer)
 {
-    answer->stage = STAGE_OBJECT;
-    answer->is_ahead = snapshot_text_ahead(answer->search.view.snap, answer->leaf,
-                                           answer->ids.ids[0], &answer->place);
+    answer->is_ahead = true;
+    if (snapshot_place_step(answer->search.view.snap, answer->ids.ids[0], &answer->place)) {
+        answer->stage = STAGE_OBJECT;
+    }
 }
 
 /* The next of the ids. */

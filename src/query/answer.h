@@ -69,8 +69,7 @@ struct answer {
     struct id_sort *sort;         /* Of one of the lists. */
     struct arena_mark sort_mark;
     int behind_sort;           /* The stage. */
-    const struct node *leaf;   /* Where the record of ids[0] is. */
-    struct object_place place; /* Of its text; info.id 0: not known. */
+    struct object_place place; /* Of ids[0]; info.id 0: not known. */
     bool is_ahead;             /* Memory was asked for what the next step needs. */
     size_t id, related_id;
     struct search search;

@@ -58,10 +58,11 @@ enum err search_step(struct search *search, bool *is_done)
 
 static enum err step_walk(struct search *search)
 {
-    bool is_done;
-    enum err rc = id_walk_step(search->walk, &is_done);
+    enum walk_progress progress;
+    enum err rc = id_walk_step(search->walk, &progress);
 
-    return rc == ERR_OK && is_done ? search->behind_walk(search) : rc;
+    search->is_ahead = progress == WALK_AHEAD;
+    return rc == ERR_OK && progress == WALK_DONE ? search->behind_walk(search) : rc;
 }
 
 static void go_walking(struct search *search, enum err (*behind)(struct search *search))

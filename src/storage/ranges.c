@@ -173,9 +173,8 @@ static enum err visit_one_more(struct id_walk *walk)
     return rc;
 }
 
-static void begin_ranges(struct id_walk *walk)
+static void begin_ranges(struct id_walk *walk, const uint8_t *record)
 {
-    const uint8_t *record = tree_seek_arrive(&walk->cursor, walk->start);
     struct ip_range first;
 
     switch (walk->mode) {
@@ -215,5 +214,4 @@ void walk_ranges(struct id_walk *walk, const struct snapshot *snap, enum rpsl_ra
     walk->found = false;
     walk->begin = begin_ranges;
     range_record_start(walk->start, kind, range);
-    tree_seek_ahead(&walk->cursor, walk->view, walk->start);
 }

@@ -96,24 +96,27 @@ enum err snapshot_load(struct reader *reader, const struct snapshot *snap, uint3
     return rc;
 }
 
-const struct node *snapshot_object_ahead(const struct snapshot *snap, uint32_t id)
+void snapshot_place_begin(const struct snapshot *snap, uint32_t id, struct object_place *place)
 {
     uint8_t key[4];
 
     store32(key, id);
-    return tree_find_ahead(snapshot_tree(snap, TREE_OBJECTS), key);
+    place->info.id = 0;
+    tree_find_begin(&place->descent, snapshot_tree(snap, TREE_OBJECTS), key);
 }
 
-bool snapshot_text_ahead(const struct snapshot *snap, const struct node *leaf, uint32_t id,
-                         struct object_place *out)
+bool snapshot_place_step(const struct snapshot *snap, uint32_t id, struct object_place *place)
 {
+    const uint8_t *record;
     uint8_t key[4];
 
     store32(key, id);
-    if (!place_from(tree_find_arrive(snapshot_tree(snap, TREE_OBJECTS), leaf, key), out)) {
+    if (!tree_find_step(&place->descent, snapshot_tree(snap, TREE_OBJECTS), key, &record)) {
         return false;
     }
-    text_ahead(&snap->index->texts, out->text);
+    if (place_from(record, place)) {
+        text_ahead(&snap->index->texts, place->text);
+    }
     return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "rpsl/object.h"
+#include "storage/tree.h"
 
 struct index;
 struct reader;   /* Belongs to one thread. */
@@ -80,20 +81,18 @@ enum err snapshot_load(struct reader *reader, const struct snapshot *snap, uint3
                        struct arena *arena, struct object_info *info, struct str *out) MUST_CHECK;
 
 /*
- * snapshot_load() in thirds, for a caller with other work to do while memory is waited for: find
- * where the object's record is, find where its text is, expand it. The snapshot must stay
- * meanwhile.
+ * snapshot_load() in steps, for a caller with other work to do while memory is waited for (what the
+ * next step looks at has been noted, base/ahead.h): find where the object's record is, find where
+ * its text is, expand it. The snapshot must stay meanwhile.
  */
-struct node;
 struct object_place {
-    struct object_info info;
-    uint64_t text; /**< The index's own. */
+    struct object_info info; /**< Filled by the last step; id 0: not alive in this version. */
+    uint64_t text;           /**< The index's own, as all below. */
+    struct tree_descent descent;
 };
-/** @return The place of the record, for snapshot_text_ahead(). */
-const struct node *snapshot_object_ahead(const struct snapshot *snap, uint32_t id);
-/** @return false when the id is not alive in this version. */
-bool snapshot_text_ahead(const struct snapshot *snap, const struct node *leaf, uint32_t id,
-                         struct object_place *out);
+void snapshot_place_begin(const struct snapshot *snap, uint32_t id, struct object_place *place);
+/** @return true: that was the last step, and snapshot_load_at() comes next. */
+bool snapshot_place_step(const struct snapshot *snap, uint32_t id, struct object_place *place);
 /** @return ERR_OK; ERR_LIMIT when the arena is full; ERR_CORRUPT. */
 enum err snapshot_load_at(struct reader *reader, const struct snapshot *snap,
                           const struct object_place *place, struct arena *arena,
@@ -169,8 +168,13 @@ enum err snapshot_range_walk(const struct snapshot *snap, enum rpsl_range_kind k
                              const struct ip_range *range, enum range_mode mode,
                              struct arena *arena, struct id_list *out,
                              struct id_walk **walk) MUST_CHECK;
+enum walk_progress {
+    WALK_MORE,  /**< Another step is needed ... */
+    WALK_AHEAD, /**< ... and what it looks at has been noted (base/ahead.h). */
+    WALK_DONE,
+};
 /** Append some more ids. @return ERR_OK; ERR_LIMIT. */
-enum err id_walk_step(struct id_walk *walk, bool *is_done) MUST_CHECK;
+enum err id_walk_step(struct id_walk *walk, enum walk_progress *progress) MUST_CHECK;
 
 /** The range an object of a range kind is filed under is not stored with it: take it from the key
  * of its text. */

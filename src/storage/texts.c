@@ -14,6 +14,7 @@
 #include <string.h>
 #include <zdict.h>
 
+#include "base/ahead.h"
 #include "base/log.h"
 #include "storage/pages.h"
 
@@ -435,8 +436,8 @@ void text_ahead(const struct texts *texts, text_ref ref)
 {
     const struct segment *segment = segment_of(texts, ref);
 
-    for (unsigned i = 0; segment != NULL && i < LINES_AHEAD; i++) {
-        __builtin_prefetch(segment->at + (ref & OFFSET_MASK) + i * CACHE_LINE);
+    if (segment != NULL) {
+        ahead_note(segment->at + (ref & OFFSET_MASK), LINES_AHEAD * CACHE_LINE);
     }
 }
 

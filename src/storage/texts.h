@@ -158,7 +158,7 @@ struct text_entry {
     uint32_t id;
     uint32_t bytes; /**< All of it. */
 };
-/** Have a text on its way from memory, without waiting for it. */
+/** Note that a text is going to be read (base/ahead.h). */
 void text_ahead(const struct texts *texts, text_ref ref);
 uint32_t text_segment(text_ref ref);
 uint32_t text_entry_bytes(const struct texts *texts, text_ref ref);

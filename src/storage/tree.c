@@ -17,9 +17,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "storage/bytes.h"
 
 #define CACHE_LINE 64
+
+/* The root and its children are few and looked at by every search: they are in the cache. */
+#define LEVELS_AT_HAND 2
 
 /* --- nodes as arrays of entries --- */
 
@@ -124,13 +128,11 @@ static unsigned lower_bound(const struct tree_shape *shape, const struct node *n
 }
 
 /**
- * A node on the way down. A search jumps about in it: asking for all of it at once makes the waits
- * for memory overlap.
+ * A node that is looked at next. A search jumps about in it: asking for all of it at once makes the
+ * waits for memory overlap.
  */
-static const struct node *visit(const struct nodes *nodes, uint32_t number)
+static const struct node *fetch(const struct node *node)
 {
-    const struct node *node = nodes_at(nodes, number);
-
     for (unsigned at = 0; at < NODE_BYTES; at += CACHE_LINE) {
         __builtin_prefetch((const char *)node + at);
     }
@@ -211,34 +213,63 @@ static void make_entry(const struct tree_shape *shape, uint8_t *entry, const uin
 
 /* --- reading --- */
 
-const struct node *tree_find_ahead(struct tree_view view, const uint8_t *key)
+static const uint8_t *find_in_leaf(struct tree_view view, const struct node *leaf,
+                                   const uint8_t *key)
+{
+    unsigned slot = lower_bound(view.shape, leaf, 0, key);
+
+    return slot_has_key(view.shape, leaf, slot, key) ? entry_at(view.shape, leaf, slot) : NULL;
+}
+
+static uint32_t child_of(struct tree_view view, const struct node *node, const uint8_t *key)
+{
+    return child_at(view.shape, node, child_slot(view.shape, node, key));
+}
+
+const uint8_t *tree_find(struct tree_view view, const uint8_t *key)
 {
     const struct node *node;
 
     if (view.tree->root == 0) {
         return NULL;
     }
-    node = visit(view.nodes, view.tree->root);
-    for (unsigned level = node->level; level > 0; level--) { /* The leaf is not looked at. */
-        node = visit(view.nodes, child_at(view.shape, node, child_slot(view.shape, node, key)));
+    node = fetch(nodes_at(view.nodes, view.tree->root));
+    while (node->level > 0) {
+        node = fetch(nodes_at(view.nodes, child_of(view, node, key)));
     }
-    return node;
+    return find_in_leaf(view, node, key);
 }
 
-const uint8_t *tree_find_arrive(struct tree_view view, const struct node *leaf, const uint8_t *key)
+static void descend(struct tree_descent *descent, struct tree_view view, const uint8_t *key)
 {
-    unsigned slot;
-
-    if (leaf == NULL) {
-        return NULL;
-    }
-    slot = lower_bound(view.shape, leaf, 0, key);
-    return slot_has_key(view.shape, leaf, slot, key) ? entry_at(view.shape, leaf, slot) : NULL;
+    descent->node = nodes_at(view.nodes, child_of(view, descent->node, key));
+    descent->level--;
 }
 
-const uint8_t *tree_find(struct tree_view view, const uint8_t *key)
+void tree_find_begin(struct tree_descent *descent, struct tree_view view, const uint8_t *key)
 {
-    return tree_find_arrive(view, tree_find_ahead(view, key), key);
+    descent->node = NULL;
+    if (view.tree->root == 0) {
+        return;
+    }
+    descent->node = nodes_at(view.nodes, view.tree->root);
+    descent->level = descent->node->level;
+    for (unsigned i = 0; i < LEVELS_AT_HAND && descent->level > 0; i++) {
+        descend(descent, view, key);
+    }
+    ahead_note(descent->node, NODE_BYTES);
+}
+
+bool tree_find_step(struct tree_descent *descent, struct tree_view view, const uint8_t *key,
+                    const uint8_t **record)
+{
+    if (descent->node != NULL && descent->level > 0) {
+        descend(descent, view, key);
+        ahead_note(descent->node, NODE_BYTES);
+        return false;
+    }
+    *record = descent->node != NULL ? find_in_leaf(view, descent->node, key) : NULL;
+    return true;
 }
 
 static const uint8_t *cursor_record(const struct tree_cursor *cursor)
@@ -279,27 +310,39 @@ static const uint8_t *cursor_settle(struct tree_cursor *cursor)
     return NULL;
 }
 
-void tree_seek_ahead(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key)
+/** Start at the root. @return It, not looked at; NULL when there is none. */
+static const struct node *cursor_start(struct tree_cursor *cursor, struct tree_view view)
 {
-    const struct node *node;
-    unsigned level;
-
     cursor->view = view;
     cursor->depth = 0;
     if (view.tree->root == 0) {
-        return;
+        return NULL;
     }
-    node = visit(view.nodes, view.tree->root);
-    for (level = node->level; level > 0; level--) {
-        unsigned slot = key == NULL ? 0 : child_slot(view.shape, node, key);
-
-        cursor_enter(cursor, node, slot);
-        node = visit(view.nodes, child_at(view.shape, node, slot));
-    }
-    cursor_enter(cursor, node, 0); /* The leaf is not looked at. */
+    cursor_enter(cursor, nodes_at(view.nodes, view.tree->root), 0);
+    return cursor->at[0].node;
 }
 
-const uint8_t *tree_seek_arrive(struct tree_cursor *cursor, const uint8_t *key)
+/** The level of the lowest node a cursor has gone to, which is not looked at. */
+static unsigned cursor_level(const struct tree_cursor *cursor)
+{
+    return cursor->at[0].node->level - (cursor->depth - 1);
+}
+
+/** Go from the lowest node to the child that a key belongs to. @return The child, not looked at. */
+static const struct node *cursor_descend(struct tree_cursor *cursor, const uint8_t *key)
+{
+    const struct tree_view *view = &cursor->view;
+    unsigned top = cursor->depth - 1;
+    const struct node *node = cursor->at[top].node;
+    unsigned slot = key == NULL ? 0 : child_slot(view->shape, node, key);
+
+    cursor->at[top].slot = slot;
+    node = nodes_at(view->nodes, child_at(view->shape, node, slot));
+    cursor_enter(cursor, node, 0);
+    return node;
+}
+
+static const uint8_t *cursor_arrive(struct tree_cursor *cursor, const uint8_t *key)
 {
     if (cursor->depth > 0 && key != NULL) {
         unsigned leaf = cursor->depth - 1;
@@ -311,8 +354,35 @@ const uint8_t *tree_seek_arrive(struct tree_cursor *cursor, const uint8_t *key)
 
 const uint8_t *tree_seek(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key)
 {
-    tree_seek_ahead(cursor, view, key);
-    return tree_seek_arrive(cursor, key);
+    const struct node *node = cursor_start(cursor, view);
+
+    while (node != NULL && node->level > 0) {
+        node = fetch(cursor_descend(cursor, key));
+    }
+    return cursor_arrive(cursor, key);
+}
+
+void tree_seek_begin(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key)
+{
+    const struct node *node = cursor_start(cursor, view);
+
+    if (node == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < LEVELS_AT_HAND && cursor_level(cursor) > 0; i++) {
+        node = cursor_descend(cursor, key);
+    }
+    ahead_note(node, NODE_BYTES);
+}
+
+bool tree_seek_step(struct tree_cursor *cursor, const uint8_t *key, const uint8_t **record)
+{
+    if (cursor->depth > 0 && cursor_level(cursor) > 0) {
+        ahead_note(cursor_descend(cursor, key), NODE_BYTES);
+        return false;
+    }
+    *record = cursor_arrive(cursor, key);
+    return true;
 }
 
 const uint8_t *tree_next(struct tree_cursor *cursor)
@@ -648,7 +718,7 @@ struct copy {
 static bool copy_below(struct copy *copy, uint32_t number, uint32_t *out)
 {
     const struct tree_shape *shape = copy->view.shape;
-    struct node node = *visit(copy->view.nodes, number);
+    struct node node = *fetch(nodes_at(copy->view.nodes, number));
     unsigned used = node.count * entry_size(shape, &node);
 
     for (unsigned i = 0; node.level > 0 && i < node.count; i++) {

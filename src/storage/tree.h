@@ -52,13 +52,20 @@ struct tree_cursor {
 /** @return The first record whose key is not below `key` (NULL: the first of all), or NULL. */
 const uint8_t *tree_seek(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key);
 /**
- * tree_find() and tree_seek() in halves, for a caller with other work to do meanwhile: go down to
- * the leaf, which is asked of memory and not waited for; later look into it, with the same key.
+ * tree_seek() in steps, node by node, for a caller with other work to do while memory is waited
+ * for: what the next step looks at has been noted (base/ahead.h). All with the same key.
  */
-const struct node *tree_find_ahead(struct tree_view view, const uint8_t *key);
-const uint8_t *tree_find_arrive(struct tree_view view, const struct node *leaf, const uint8_t *key);
-void tree_seek_ahead(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key);
-const uint8_t *tree_seek_arrive(struct tree_cursor *cursor, const uint8_t *key);
+void tree_seek_begin(struct tree_cursor *cursor, struct tree_view view, const uint8_t *key);
+/** @return true: that was the last step, *record is what tree_seek() returns. */
+bool tree_seek_step(struct tree_cursor *cursor, const uint8_t *key, const uint8_t **record);
+/** The same for tree_find(). */
+struct tree_descent {
+    const struct node *node; /**< Not looked at yet; NULL: the tree is empty. */
+    unsigned level;          /**< Its level; 0: a leaf. */
+};
+void tree_find_begin(struct tree_descent *descent, struct tree_view view, const uint8_t *key);
+bool tree_find_step(struct tree_descent *descent, struct tree_view view, const uint8_t *key,
+                    const uint8_t **record);
 /** @return The record behind the cursor's, or NULL. */
 const uint8_t *tree_next(struct tree_cursor *cursor);
 /**

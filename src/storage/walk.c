@@ -18,12 +18,11 @@ static enum err visit_value(struct id_walk *walk)
     return rc;
 }
 
-static void begin_values(struct id_walk *walk)
+static void begin_values(struct id_walk *walk, const uint8_t *record)
 {
-    walk->record = tree_seek_arrive(&walk->cursor, walk->start);
-    if (walk->record != NULL && memcmp(walk->record, walk->start, walk->start_len) != 0) {
-        walk->record = NULL;
-    }
+    bool is_one = record != NULL && memcmp(record, walk->start, walk->start_len) == 0;
+
+    walk->record = is_one ? record : NULL;
 }
 
 /** Prepare a walk over the records that begin with walk->start, which is filled. */
@@ -35,7 +34,6 @@ static void walk_start(struct id_walk *walk, const struct snapshot *snap, enum t
     walk->view = snapshot_tree(snap, tree);
     walk->visit = visit_value;
     walk->begin = begin_values;
-    tree_seek_ahead(&walk->cursor, walk->view, walk->start);
 }
 
 static void walk_values(struct id_walk *walk, const struct snapshot *snap, unsigned index_attr,
@@ -65,10 +63,6 @@ static enum err visit_some(struct id_walk *walk, size_t most)
 {
     enum err rc = ERR_OK;
 
-    if (walk->begin != NULL) {
-        walk->begin(walk);
-        walk->begin = NULL;
-    }
     for (size_t i = 0; i < most && walk->record != NULL && rc == ERR_OK; i++) {
         rc = walk->visit(walk);
     }
@@ -77,14 +71,25 @@ static enum err visit_some(struct id_walk *walk, size_t most)
 
 enum err walk_all(struct id_walk *walk)
 {
+    walk->begin(walk, tree_seek(&walk->cursor, walk->view, walk->start));
     return visit_some(walk, SIZE_MAX);
 }
 
-enum err id_walk_step(struct id_walk *walk, bool *is_done)
+enum err id_walk_step(struct id_walk *walk, enum walk_progress *progress)
 {
-    enum err rc = visit_some(walk, STEP_RECORDS);
+    const uint8_t *record;
+    enum err rc;
 
-    *is_done = walk->record == NULL;
+    if (walk->begin != NULL) {
+        if (!tree_seek_step(&walk->cursor, walk->start, &record)) {
+            *progress = WALK_AHEAD;
+            return ERR_OK;
+        }
+        walk->begin(walk, record);
+        walk->begin = NULL;
+    }
+    rc = visit_some(walk, STEP_RECORDS);
+    *progress = walk->record == NULL ? WALK_DONE : WALK_MORE;
     return rc;
 }
 
@@ -101,6 +106,11 @@ static enum err begin_walk(struct arena *arena, struct id_list *out, struct id_w
     return ERR_OK;
 }
 
+static void seek_in_steps(struct id_walk *walk)
+{
+    tree_seek_begin(&walk->cursor, walk->view, walk->start);
+}
+
 enum err snapshot_value_walk(const struct snapshot *snap, unsigned index_attr, struct str folded,
                              struct arena *arena, struct id_list *out, struct id_walk **walk)
 {
@@ -108,6 +118,7 @@ enum err snapshot_value_walk(const struct snapshot *snap, unsigned index_attr, s
 
     if (rc == ERR_OK) {
         walk_values(*walk, snap, index_attr, folded);
+        seek_in_steps(*walk);
     }
     return rc;
 }
@@ -120,6 +131,7 @@ enum err snapshot_range_walk(const struct snapshot *snap, enum rpsl_range_kind k
 
     if (rc == ERR_OK) {
         walk_ranges(*walk, snap, kind, range, mode);
+        seek_in_steps(*walk);
     }
     return rc;
 }
@@ -131,6 +143,7 @@ enum err snapshot_key_walk(const struct snapshot *snap, enum rpsl_class class, s
 
     if (rc == ERR_OK) {
         walk_keys(*walk, snap, class, canonical);
+        seek_in_steps(*walk);
     }
     return rc;
 }

@@ -9,8 +9,8 @@ struct id_walk {
     /** Take the id of walk->record or pass it by, and go to the next one. @return ERR_OK,
      * ERR_LIMIT. */
     enum err (*visit)(struct id_walk *walk);
-    /** Go to the first record, whose leaf is on its way from memory; NULL: that was done. */
-    void (*begin)(struct id_walk *walk);
+    /** Begin at the first record at or behind `start`, or at NULL; NULL: that was done. */
+    void (*begin)(struct id_walk *walk, const uint8_t *record);
     const uint8_t *record; /**< The next one; NULL: no more. */
     struct tree_cursor cursor;
     struct tree_view view;

@@ -1,5 +1,6 @@
 # Criterion tests of src/base; each links only what its folder may see.
 BASE_TESTS = \
+    tests/base/ahead_test \
     tests/base/arena_test \
     tests/base/background_test \
     tests/base/build_test \
@@ -13,6 +14,7 @@ BASE_TESTS = \
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
 
+tests_base_ahead_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_arena_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_background_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_build_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)

@@ -433,14 +433,14 @@ Test(storage_ranges, a_long_walk_goes_in_steps)
     for (int mode = RANGE_ONE_MORE; mode <= RANGE_ALL_MORE; mode++) {
         struct id_list list = {0};
         struct id_walk *walk = NULL;
-        bool is_done = false;
+        enum walk_progress progress = WALK_MORE;
         unsigned steps = 0;
 
         cr_assert_eq(snapshot_range_walk(reader_snapshot(reader, made), RANGE_INETNUM, &everything,
                                          (enum range_mode)mode, arena, &list, &walk),
                      ERR_OK);
-        for (size_t before = 0; !is_done; before = list.count, steps++) {
-            cr_assert_eq(id_walk_step(walk, &is_done), ERR_OK);
+        for (size_t before = 0; progress != WALK_DONE; before = list.count, steps++) {
+            cr_assert_eq(id_walk_step(walk, &progress), ERR_OK);
             cr_assert_leq(list.count, before + 256);
         }
         cr_expect_eq(list.count, 3000);

@@ -110,19 +110,38 @@ static void assert_same(struct tree_view view, const struct model *model, uint64
     cr_assert_null(record, "seed %lu: goes on", seed);
 }
 
+/* Searches in steps end where those at once do. */
+static void assert_steps(struct tree_view view, const uint8_t *key, const uint8_t *found,
+                         const uint8_t *sought)
+{
+    struct tree_descent descent;
+    struct tree_cursor cursor;
+    const uint8_t *record;
+
+    tree_find_begin(&descent, view, key);
+    while (!tree_find_step(&descent, view, key, &record)) {
+    }
+    cr_assert_eq(record, found);
+    tree_seek_begin(&cursor, view, key);
+    while (!tree_seek_step(&cursor, key, &record)) {
+    }
+    cr_assert_eq(record, sought);
+}
+
 static void assert_searches(struct tree_view view, const struct model *model, uint64_t seed)
 {
     for (int i = 0; i < 200; i++) {
         uint8_t key[TREE_RECORD_MAX];
         struct tree_cursor cursor;
-        const uint8_t *record;
+        const uint8_t *record, *found;
         size_t slot;
 
         draw_record(view.shape, &seed, 500, key);
         slot = model_slot(model, key);
-        record = tree_find(view, key);
-        cr_assert_eq(record != NULL, model_has(model, slot, key), "seed %lu", seed);
+        found = tree_find(view, key);
+        cr_assert_eq(found != NULL, model_has(model, slot, key), "seed %lu", seed);
         record = tree_seek(&cursor, view, key);
+        assert_steps(view, key, found, record);
         cr_assert_eq(record != NULL, slot < model->count, "seed %lu", seed);
         if (record != NULL) {
             cr_assert_eq(memcmp(record, model->records[slot], view.shape->record_size), 0);
