@@ -24,7 +24,8 @@ def free_port():
 
 def run(*command):
     """Run a program to its end. @return Its output. A failure raises with both outputs shown."""
-    done = subprocess.run([str(word) for word in command], text=True, capture_output=True)
+    done = subprocess.run([str(word) for word in command], text=True, errors="replace",
+                          capture_output=True)
     if done.returncode != 0:
         raise RuntimeError("%s: exit %d\n%s%s" % (" ".join(map(str, command)), done.returncode,
                                                   done.stdout[-2000:], done.stderr[-2000:]))
@@ -137,6 +138,7 @@ class Whoisd:
             "nrtm.import.%s.host" % SOURCE: "127.0.0.1",
             "nrtm.import.%s.port" % SOURCE: upstream_port,
             "nrtm.import.%s.charset" % SOURCE: "latin1",
+            "mirror.lag.error": 30 * 86400,     # A kept database gives the answers of a fresh one.
         }
         if os.geteuid() == 0:
             # It exists, and can reach the database's socket.

@@ -131,10 +131,11 @@ def watch(lab, upstream_serial):
         most_lag = max(most_lag, lag)
         if len(samples) % 12 == 0:
             memory = lab.status()["memory"]
-            print("      %4.0f min: %d kB resident, %d serials behind, texts %d kB, garbage %d kB, "
-                  "%s rows of history, %s of serials"
-                  % ((time.monotonic() - began) / 60, samples[-1][1], lag, memory["texts"] // 1024,
-                     memory["garbage"] // 1024, *count_rows(lab)), flush=True)
+            print("      %4.0f min: %d kB resident, %d serials behind, index %d kB with texts %d, "
+                  "garbage %d, free %d, %s rows of history, %s of serials"
+                  % ((time.monotonic() - began) / 60, samples[-1][1], lag,
+                     *(memory[part] // 1024 for part in ("total", "texts", "garbage", "free_nodes")),
+                     *count_rows(lab)), flush=True)
     print("      at most %d serials behind" % most_lag)
     return samples
 
