@@ -30,7 +30,7 @@ void index_memory(const struct index *index, struct index_memory *out)
     struct texts_usage texts = texts_get_usage(&index->texts, &index->writer);
 
     *out = (struct index_memory){.texts = texts.used, .dictionary = texts.dictionaries};
-    out->free_nodes = (uint64_t)(index->nodes.free.count + index->nodes.spare.count) * NODE_BYTES;
+    out->free_nodes = (uint64_t)nodes_free(&index->nodes) * NODE_BYTES;
     out->garbage = index_garbage_bytes(index);
     out->garbage_limit = index_garbage_limit(index);
     if (snap == NULL) {
@@ -43,6 +43,11 @@ void index_memory(const struct index *index, struct index_memory *out)
     for (unsigned tree = TREE_RANGES; tree < TREE_COUNT; tree++) {
         out->ranges += tree_bytes(snap, tree);
     }
+}
+
+void index_give_back(struct index *index)
+{
+    nodes_give_back(&index->nodes);
 }
 
 void index_get_contents(const struct index *index, struct index_contents *out)

@@ -1,6 +1,7 @@
 /*
  * Nodes: the memory of all trees of one index. A node is 1 KB, addressed by a 32-bit number that
- * stays good when the space grows: it grows by chunks that never move, so readers need no lock.
+ * stays good when the space grows: it grows by chunks that never move, so readers need no lock. The
+ * memory of a chunk without nodes in use is given back after a while, its addresses stay.
  *
  * Copy-on-write: the writer changes a node in place only when it made it in this batch; else it
  * changes a copy and retires the original, which readers of older versions may still see. A node is
@@ -20,7 +21,7 @@ struct node {
     uint16_t count; /**< Entries. */
     uint8_t level;  /**< 0: a leaf. */
     uint8_t unused;
-    uint32_t born; /**< Version it was made for. */
+    uint32_t born; /**< Version it was made for; of a free one: the chunk's next free one, or 0. */
     uint8_t payload[NODE_PAYLOAD];
 };
 
@@ -31,19 +32,30 @@ struct number_list {
     size_t count, cap;
 };
 void number_list_add(struct number_list *list, uint32_t number);
-void number_list_append(struct number_list *list, const struct number_list *more);
 void number_list_free(struct number_list *list);
 
 #define NODES_PER_CHUNK  4096
 #define NODES_CHUNKS_MAX 65536 /* 256 GB */
 
+/** Calls of nodes_give_back() after which a chunk's memory goes. */
+#define NODES_IDLE_CALLS 60
+
+/** What the writer knows of a chunk. */
+struct node_chunk {
+    uint32_t free;       /**< Number of a free node, the first of a chain; 0: none. */
+    uint16_t top;        /**< Places from here on were not used since the memory came. */
+    uint16_t taken;      /**< Nodes that are not free. */
+    uint16_t idle_calls; /**< Of nodes_give_back(), since a node was taken or all are free. */
+};
+
 struct nodes {
-    struct node **chunks;       /**< NODES_CHUNKS_MAX pointers, filled from the front. */
-    uint32_t top;               /**< Numbers from here on were never used; 0 is no node. */
-    uint32_t version;           /**< Of the batch being written. */
-    struct number_list free;    /**< Seen by no version. */
-    struct number_list fresh;   /**< Made in this batch, for a rollback. */
-    struct number_list spare;   /**< Made and given up in this batch: first to be taken again. */
+    struct node **chunks;     /**< NODES_CHUNKS_MAX pointers, filled from the front. */
+    struct node_chunk *usage; /**< The same number. */
+    size_t lowest;            /**< Chunks below this have no room. */
+    size_t taken, free;       /**< Nodes in use by some version or batch; free ones with memory. */
+    uint32_t version;         /**< Of the batch being written. */
+    struct number_list fresh; /**< Made in this batch, for a rollback. */
+    struct number_list spare; /**< Made and given up in this batch: first to be taken again. */
     struct number_list retired; /**< Not in the next version, but seen by older ones. */
 };
 
@@ -75,3 +87,8 @@ void nodes_release(struct nodes *nodes, struct number_list *retired);
 void nodes_restore(struct nodes *nodes, uint32_t count);
 /** @return Nodes of the next version and of older ones that still have readers. */
 size_t nodes_used(const struct nodes *nodes);
+/** @return Nodes whose memory is kept for the next ones. */
+size_t nodes_free(const struct nodes *nodes);
+/** Give back the memory of chunks in which no node was in use for the last NODES_IDLE_CALLS calls.
+ * For a timer: a peak that comes again within that time finds its memory. */
+void nodes_give_back(struct nodes *nodes);

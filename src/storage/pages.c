@@ -41,3 +41,8 @@ void pages_unmap(void *at, size_t size)
         munmap(at, size);
     }
 }
+
+void pages_empty(void *at, size_t size)
+{
+    madvise(at, size, MADV_DONTNEED); /* Fails for addresses that are not ours, only. */
+}

@@ -9,4 +9,7 @@
 
 /** @param size  A multiple of 4 KB. @return Cleared memory; NULL when there is none. */
 void *pages_map(size_t size);
+/** Give the memory back and keep the addresses: they read as cleared and get new memory when
+ * written. @param size  A multiple of 4 KB. */
+void pages_empty(void *at, size_t size);
 void pages_unmap(void *at, size_t size); /* NULL is fine. */

@@ -765,6 +765,7 @@ void source_housekeep(struct source *source)
     if (source->is_open) {
         source_compact(source);
         (void)index_collect(source->index);
+        index_give_back(source->index);
         show_memory(source);
         read_ahead_rest(source);
     }

@@ -133,8 +133,9 @@ enum err source_open(struct source *source, struct why *why) MUST_CHECK;
  * @param changed  Set when the position moved without us.
  */
 enum err source_sync(struct source *source, bool *changed, struct why *why) MUST_CHECK;
-/** Give back memory that no reader pins, and one step of text compaction when it is worth it. For a
- * timer; does nothing while somebody writes. */
+/** Give back memory that no reader pins and memory that was kept for reuse in vain, and one step of
+ * text compaction when it is worth it. For a timer of a second; does nothing while somebody writes.
+ */
 void source_housekeep(struct source *source);
 
 /** hw and max(serial_id) as of the last sync or commit. position_known is false for "position

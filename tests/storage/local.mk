@@ -1,6 +1,7 @@
 # Criterion tests of src/storage; each links only what its folder may see. The readers' tests are plain programs, so that
 # they run under the thread sanitizer.
-index_tests = tests/storage/tree_test \
+index_tests = tests/storage/nodes_test \
+    tests/storage/tree_test \
     tests/storage/tree_readers_test \
     tests/storage/texts_test \
     tests/storage/index_test \
@@ -12,6 +13,8 @@ index_tests = tests/storage/tree_test \
 check_PROGRAMS += $(index_tests)
 TESTS += $(index_tests)
 index_test_objects = tests/storage/objects.c tests/storage/objects.h
+tests_storage_nodes_test_SOURCES = tests/storage/nodes_test.c
+tests_storage_nodes_test_LDADD = $(LINK_STORAGE) $(CRITERION_LIBS)
 tests_storage_tree_test_SOURCES = tests/storage/tree_test.c $(index_test_objects)
 tests_storage_tree_test_LDADD = $(LINK_STORAGE) $(CRITERION_LIBS)
 tests_storage_tree_readers_test_SOURCES = tests/storage/tree_readers_test.c $(index_test_objects)
