@@ -30,7 +30,7 @@ struct server_worker {
     struct worker worker;
     struct query_server *server;
     size_t index;
-    struct loop_job stop_job, configure_job;
+    struct loop_job stop_job, configure_job, evict_job;
     struct loop_timer overdue_timer, stop_timer;
     int64_t stop_deadline_us;
 };
@@ -137,17 +137,33 @@ static void run_configure(struct loop_job *job)
     sem_post(&worker->server->configured);
 }
 
-/* --- the server, on the caller's thread --- */
+static void run_evict(struct loop_job *job)
+{
+    struct server_worker *worker =
+        (struct server_worker *)((char *)job - offsetof(struct server_worker, evict_job));
 
-/* A writer published something: idle loops move their pins, so that the old version can go. */
-static void wake_workers(void *context)
+    sessions_close_overdue(&worker->worker);
+}
+
+/* --- on a writer's thread --- */
+
+/* Idle loops move their pins, so that the old version can go; answers that keep too much go. */
+static void on_index_event(void *context, enum index_event event)
 {
     struct query_server *server = context;
 
     for (size_t i = 0; i < server->worker_count; i++) {
-        loop_wake(server->workers[i].worker.loop);
+        struct server_worker *worker = &server->workers[i];
+
+        if (event == INDEX_EVICTS) {
+            loop_post(worker->worker.loop, &worker->evict_job);
+        } else {
+            loop_wake(worker->worker.loop);
+        }
     }
 }
+
+/* --- the server, on the caller's thread --- */
 
 static enum err worker_init(struct query_server *server, size_t index, struct why *why)
 {
@@ -158,6 +174,7 @@ static enum err worker_init(struct query_server *server, size_t index, struct wh
     worker->index = index;
     worker->stop_job.run = run_stop;
     worker->configure_job.run = run_configure;
+    worker->evict_job.run = run_evict;
     snprintf(name, sizeof(name), "query-%zu", index % 1000);
     worker->worker.loop = loop_new(name);
     if (worker->worker.loop == NULL) {
@@ -251,7 +268,7 @@ void query_server_free(struct query_server *server)
         return;
     }
     for (size_t i = 0; i < server->source_count; i++) {
-        index_on_publish(server->sources[i].index, NULL, NULL);
+        index_on_event(server->sources[i].index, NULL, NULL);
     }
     if (server->listener != NULL) {
         listener_free(server->listener);
@@ -305,7 +322,7 @@ enum err query_server_start(struct query_server *server, struct why *why)
         return rc;
     }
     for (size_t i = 0; i < server->source_count; i++) {
-        index_on_publish(server->sources[i].index, wake_workers, server);
+        index_on_event(server->sources[i].index, on_index_event, server);
     }
     server->is_running = true;
     for (size_t i = 0; i < server->worker_count && rc == ERR_OK; i++) {

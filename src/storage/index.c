@@ -67,10 +67,18 @@ void index_free(struct index *index)
     free(index);
 }
 
-void index_on_publish(struct index *index, void (*hook)(void *context), void *context)
+void index_on_event(struct index *index, void (*hook)(void *context, enum index_event event),
+                    void *context)
 {
     index->hook = hook;
     index->hook_context = context;
+}
+
+static void tell(struct index *index, enum index_event event)
+{
+    if (index->hook != NULL) {
+        index->hook(index->hook_context, event);
+    }
 }
 
 const struct snapshot *index_newest(const struct index *index)
@@ -129,9 +137,7 @@ void index_publish(struct index *index, index_position position)
     atomic_store(&index->root, next);
     atomic_store(&index->published, next->version);
     index_collect(index);
-    if (index->hook != NULL) {
-        index->hook(index->hook_context);
-    }
+    tell(index, INDEX_PUBLISHED);
 }
 
 void index_rollback(struct index *index)
@@ -195,6 +201,9 @@ void index_evict(struct index *index)
         unwanted = index->garbage[i].since;
     }
     atomic_store_explicit(&index->unwanted, unwanted, memory_order_relaxed);
+    if (unwanted != 0) {
+        tell(index, INDEX_EVICTS);
+    }
 }
 
 uint64_t index_garbage_limit(const struct index *index)

@@ -102,13 +102,13 @@ enum err index_compact_step(struct index *index) MUST_CHECK;
 /** Free what no reader pins any more; cheap; done by every publish, and by a timer. @return Bytes
  * still pinned. */
 uint64_t index_collect(struct index *index);
-/** Give back nodes' memory that was kept for reuse and not needed for a minute. For a timer of a
+/** Give back nodes' memory that was kept for reuse and not needed for ten seconds. For a timer of a
  * second. */
 void index_give_back(struct index *index);
 /** What waits for readers should stay below this; bytes. */
 uint64_t index_garbage_limit(const struct index *index);
-/** Tell the readers which versions have to go for that (snapshot_is_unwanted()), the oldest ones.
- * Holds until there is room again. */
+/** Tell the readers which versions have to go for that (snapshot_is_unwanted()), the oldest ones,
+ * by an INDEX_EVICTS. Holds until there is room again. */
 void index_evict(struct index *index);
 void index_memory(const struct index *index, struct index_memory *out); /* Under the writer lock. */
 /** What the newest version holds; all 0 before the first. Under the writer lock. */
@@ -118,8 +118,13 @@ struct index_contents {
     uint64_t classes[CLASS_COUNT];
 };
 void index_get_contents(const struct index *index, struct index_contents *out);
-/** Called after every publish, on the writer's thread, so that query loops can move their pins. */
-void index_on_publish(struct index *index, void (*hook)(void *context), void *context);
+enum index_event {
+    INDEX_PUBLISHED, /**< There is a newer version: query loops can move their pins. */
+    INDEX_EVICTS     /**< Older ones have to go (index_evict()): answers can let go of them. */
+};
+/** Called on the writer's thread, which it must not keep. */
+void index_on_event(struct index *index, void (*hook)(void *context, enum index_event event),
+                    void *context);
 /**
  * Self-check, reading every text: trees ordered, counts right, every entry derivable from the texts
  * and none besides. Under the writer lock. @return false and why.

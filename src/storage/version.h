@@ -50,7 +50,7 @@ struct index {
     struct entry_list old_entries, new_entries;
     struct garbage *garbage; /**< Oldest first. */
     size_t garbage_count, garbage_cap;
-    void (*hook)(void *context);
+    void (*hook)(void *context, enum index_event event);
     void *hook_context;
 };
 

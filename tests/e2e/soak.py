@@ -25,7 +25,8 @@ MINUTES = float(os.environ.get("SOAK_MINUTES") or 60)
 RATE = int(os.environ.get("SOAK_RATE") or 5000)
 PRUNE = os.environ.get("SOAK_PRUNE") or "5m"
 POOL_BYTES = 1 << 30  # The kept rows and their keys fit, as the manual advises.
-EVERY_S = 5
+EVERY_S = 1
+TOLD_EVERY = 60  # Samples.
 MOST_GROWTH = 1.01
 READERS = 4  # Of each kind.
 KEY = "AS-TEST-NEST-L1"
@@ -129,11 +130,12 @@ def watch(lab, upstream_serial):
         samples.append(((time.monotonic() - began) / (MINUTES * 60), resident_kb(lab)))
         lag = upstream_serial() - lab.database.max_serial()
         most_lag = max(most_lag, lag)
-        if len(samples) % 12 == 0:
+        if len(samples) % TOLD_EVERY == 0:
             memory = lab.status()["memory"]
-            print("      %4.0f min: %d kB resident, %d serials behind, index %d kB with texts %d, "
-                  "garbage %d, free %d, %s rows of history, %s of serials"
-                  % ((time.monotonic() - began) / 60, samples[-1][1], lag,
+            mean = sum(kb for _, kb in samples[-TOLD_EVERY:]) / TOLD_EVERY
+            print("      %4.0f min: %.0f kB resident (mean; now %d), %d serials behind, index %d kB "
+                  "with texts %d, garbage %d, free %d, %s rows of history, %s of serials"
+                  % ((time.monotonic() - began) / 60, mean, samples[-1][1], lag,
                      *(memory[part] // 1024 for part in ("total", "texts", "garbage", "free_nodes")),
                      *count_rows(lab)), flush=True)
     print("      at most %d serials behind" % most_lag)

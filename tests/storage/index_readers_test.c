@@ -104,9 +104,9 @@ static void *read_versions(void *context)
     return NULL;
 }
 
-static void on_publish(void *context)
+static void count_published(void *context, enum index_event event)
 {
-    ++*(unsigned *)context;
+    *(unsigned *)context += event == INDEX_PUBLISHED;
 }
 
 int main(void)
@@ -118,7 +118,7 @@ int main(void)
     struct why why;
 
     shared = index_new("TEST");
-    index_on_publish(shared, on_publish, &published);
+    index_on_event(shared, count_published, &published);
     index_begin(shared);
     for (uint32_t id = 1; id <= OBJECTS; id++) {
         put(arena, &seed, id, id <= 2 ? 0 : id);
