@@ -23,7 +23,6 @@
 #include "storage/version.h"
 
 enum { SLICE_BYTES = 1 << 20, SYNC_BYTES = 16 << 20 };
-#define CHUNK_BYTES     ((size_t)NODES_PER_CHUNK * NODE_BYTES)
 #define ARENA_MAX_BYTES ((size_t)64 << 20)
 
 struct checkpoint {
@@ -206,7 +205,7 @@ static enum err write_nodes(struct output *out)
     const struct snapshot *snap = out->checkpoint->snap;
     uint32_t next = 1;
 
-    out->chunk = malloc(CHUNK_BYTES);
+    out->chunk = malloc(NODES_CHUNK_BYTES);
     if (out->chunk == NULL) {
         abort();
     }

@@ -13,8 +13,6 @@
 #include "base/log.h"
 #include "storage/pages.h"
 
-#define CHUNK_BYTES ((size_t)NODES_PER_CHUNK * NODE_BYTES)
-
 _Static_assert(sizeof(struct node) == NODE_BYTES, "nodes are 1 KB");
 
 void number_list_add(struct number_list *list, uint32_t number)
@@ -56,7 +54,7 @@ void nodes_init(struct nodes *nodes)
 void nodes_fini(struct nodes *nodes)
 {
     for (size_t i = 0; nodes->chunks[i] != NULL; i++) {
-        pages_unmap(nodes->chunks[i], CHUNK_BYTES);
+        pages_unmap(nodes->chunks[i], NODES_CHUNK_BYTES);
     }
     free(nodes->chunks);
     free(nodes->usage);
@@ -86,7 +84,7 @@ static struct node_chunk *find_room(struct nodes *nodes)
     }
     at = &nodes->chunks[nodes->lowest];
     if (*at == NULL && nodes->lowest < NODES_CHUNKS_MAX) {
-        *at = pages_map(CHUNK_BYTES);
+        *at = pages_map(NODES_CHUNK_BYTES);
     }
     if (*at == NULL) {
         log_error(LOG_STORAGE, "no memory for more index nodes, have %zu", nodes->taken);
@@ -225,7 +223,7 @@ void nodes_give_back(struct nodes *nodes)
         if (chunk->taken == 0 && chunk->free != 0 && ++chunk->idle_calls == NODES_IDLE_CALLS) {
             nodes->free -= chunk->top - first_of(i);
             *chunk = (struct node_chunk){.top = first_of(i)};
-            pages_empty(nodes->chunks[i], CHUNK_BYTES);
+            pages_empty(nodes->chunks[i], NODES_CHUNK_BYTES);
         }
     }
 }

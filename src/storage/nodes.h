@@ -34,8 +34,9 @@ struct number_list {
 void number_list_add(struct number_list *list, uint32_t number);
 void number_list_free(struct number_list *list);
 
-#define NODES_PER_CHUNK  4096
-#define NODES_CHUNKS_MAX 65536 /* 256 GB */
+#define NODES_PER_CHUNK   4096
+#define NODES_CHUNK_BYTES ((size_t)NODES_PER_CHUNK * NODE_BYTES)
+#define NODES_CHUNKS_MAX  65536 /* 256 GB */
 
 /** Calls of nodes_give_back() after which a chunk's memory goes. */
 #define NODES_IDLE_CALLS 10

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #define PAGE_BYTES  4096
-#define CHUNK_PAGES ((size_t)NODES_PER_CHUNK * NODE_BYTES / PAGE_BYTES)
+#define CHUNK_PAGES (NODES_CHUNK_BYTES / PAGE_BYTES)
 
 /* A batch that takes nodes and fills them. */
 static void take(struct nodes *nodes, uint32_t version, uint32_t count)
@@ -23,7 +23,7 @@ static void take(struct nodes *nodes, uint32_t version, uint32_t count)
     cr_assert_eq(retired.count, 0);
 }
 
-/* A batch that gives the nodes from number `first` up, which nobody reads. */
+/* A batch that gives up the nodes from number `first` on, which nobody reads. */
 static void drop(struct nodes *nodes, uint32_t version, uint32_t first, uint32_t count)
 {
     struct number_list retired;
@@ -41,7 +41,7 @@ static size_t resident_pages(const struct nodes *nodes, size_t chunk)
     unsigned char pages[CHUNK_PAGES];
     size_t count = 0;
 
-    cr_assert_eq(mincore(nodes->chunks[chunk], CHUNK_PAGES * PAGE_BYTES, pages), 0);
+    cr_assert_eq(mincore(nodes->chunks[chunk], NODES_CHUNK_BYTES, pages), 0);
     for (size_t i = 0; i < CHUNK_PAGES; i++) {
         count += pages[i] & 1;
     }
