@@ -102,7 +102,7 @@ enum err index_compact_step(struct index *index) MUST_CHECK;
 /** Free what no reader pins any more; cheap; done by every publish, and by a timer. @return Bytes
  * still pinned. */
 uint64_t index_collect(struct index *index);
-/** Give back nodes' memory that was kept for reuse and not needed for ten seconds. For a timer of a
+/** Give back nodes' memory that was kept for reuse and not needed for a minute. For a timer of a
  * second. */
 void index_give_back(struct index *index);
 /** What waits for readers should stay below this; bytes. */

@@ -39,7 +39,7 @@ void number_list_free(struct number_list *list);
 #define NODES_CHUNKS_MAX  65536 /* 256 GB */
 
 /** Calls of nodes_give_back() after which a chunk's memory goes. */
-#define NODES_IDLE_CALLS 10
+#define NODES_IDLE_CALLS 60
 
 /** What the writer knows of a chunk. */
 struct node_chunk {

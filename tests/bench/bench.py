@@ -50,6 +50,7 @@ QUERIES = 100000    # Distinct ones; the clients ask them in random order.
 MEASURED_S = 5      # Each turn of a query measurement.
 SLOW_READERS = 3
 UPDATES_MOST = 1000000
+LARGE_SCALE = 4000000   # From here on fewer turns.
 FLAT_SCALES = (100000, 1000000)     # Beside the one that is measured, those below it.
 IDLE_S = 5          # Before memory is read.
 
@@ -672,7 +673,8 @@ def options_parse():
                         metavar="measurement", help="one or several, or all")
     parser.add_argument("--scale", type=int, default=1000000, help="objects (1000000)")
     parser.add_argument("--seed", type=int, default=5, help="of the generated data (5)")
-    parser.add_argument("--pairs", type=int, default=5, help="turns of whoisd and floor (5)")
+    parser.add_argument("--pairs", type=int, help="turns of whoisd and floor (5; from %d objects on "
+                        "2, which take most of an hour)" % LARGE_SCALE)
     parser.add_argument("--updates", type=int, help="in a catch-up (a fifth of the objects, at most %d)" % UPDATES_MOST)
     parser.add_argument("--fresh-updates", type=int, default=500, help="of a freshness run (500)")
     parser.add_argument("--buffer-pool", type=int, metavar="MB",
@@ -682,6 +684,7 @@ def options_parse():
     parser.add_argument("--generator", default=os.path.join(ROOT, "tests", "data", "rpslgen.py"))
     parser.add_argument("--write", action="store_true", help="put the table into doc/benchmarks.md")
     options = parser.parse_args()
+    options.pairs = options.pairs or (2 if options.scale >= LARGE_SCALE else 5)
     options.updates = options.updates or min(options.scale // 5, UPDATES_MOST)
     options.buffer_pool = options.buffer_pool or memory_bytes() // 4 >> 20
     options.scratch = options.scratch or "/var/tmp/whoisd-bench-%d" % os.geteuid()
