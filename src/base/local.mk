@@ -11,4 +11,5 @@ libbase_a_SOURCES = \
     src/base/fault.c src/base/fault.h \
     src/base/log.c src/base/log.h \
     src/base/merge_sort.c src/base/merge_sort.h \
+    src/base/slice.c src/base/slice.h \
     src/base/str.c src/base/str.h

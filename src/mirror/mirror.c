@@ -18,7 +18,10 @@
 #include "mirror/download.h"
 #include "mirror/notice.h"
 
-enum { WATCH_MS = 10000 /* Compare every source with its database. */ };
+enum {
+    WATCH_MS = 10000, /* Compare every source with its database. */
+    SLICE_US = 500    /* The loop mostly waits; what it wakes for, somebody waits for. */
+};
 
 const char *mirror_notice(const struct mirror *mirror, const struct source *source)
 {
@@ -408,6 +411,7 @@ enum err mirror_start(struct mirror *mirror, struct why *why)
     if (mirror->loop == NULL) {
         return why_set(why, ERR_IO, "no event loop for the mirrors");
     }
+    loop_set_slice(mirror->loop, SLICE_US);
     for (size_t i = 0; i < mirror->count; i++) {
         make_client(&mirror->members[i]);
         show_status(&mirror->members[i]);

@@ -34,6 +34,7 @@ struct loop {
     char name[16];
     pthread_t thread;
     bool has_thread;
+    unsigned slice_us; /**< 0: the system's. */
 
     pthread_mutex_t lock; /**< For the queue of jobs. */
     struct loop_job *first_job, *last_job;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/slice.h"
 #include "net/internal.h"
 
 static struct loop_job *take_job(struct loop *loop)
@@ -111,8 +112,16 @@ static void *run_thread(void *argument)
     struct loop *loop = argument;
 
     pthread_setname_np(pthread_self(), loop->name);
+    if (loop->slice_us != 0) {
+        (void)slice_ask(loop->slice_us); /* Without it the loop is as good, others may wait. */
+    }
     loop_run(loop);
     return NULL;
+}
+
+void loop_set_slice(struct loop *loop, unsigned us)
+{
+    loop->slice_us = us;
 }
 
 enum err loop_start_thread(struct loop *loop, struct why *why)

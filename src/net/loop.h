@@ -27,6 +27,9 @@ struct loop *loop_new(const char *name);
 void loop_free(struct loop *loop);
 /** Run until loop_stop(). Blocks the calling thread, which becomes the loop's thread. */
 void loop_run(struct loop *loop);
+/** For the thread that loop_start_thread() makes: the slice it asks for (base/slice.h), in
+ * microseconds. */
+void loop_set_slice(struct loop *loop, unsigned us);
 /** Start a thread (all signals blocked) that runs the loop; loop_join() waits for its end. */
 enum err loop_start_thread(struct loop *loop, struct why *why) MUST_CHECK;
 void loop_join(struct loop *loop);

@@ -10,6 +10,7 @@ BASE_TESTS = \
     tests/base/fault_test \
     tests/base/log_test \
     tests/base/merge_sort_test \
+    tests/base/slice_test \
     tests/base/str_test
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
@@ -24,4 +25,5 @@ tests_base_err_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_fault_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_log_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_merge_sort_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
+tests_base_slice_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
 tests_base_str_test_LDADD = $(LINK_BASE) $(CRITERION_LIBS)
