@@ -1,8 +1,8 @@
 /*
  * The slice of a thread: how long it asks to run at a time. Where more threads want to run than
  * there are processors, Linux (EEVDF, from 6.12 on) takes the one whose deadline is nearest, and
- * that is a slice away: who asks for a short one gets a processor soon after it wakes, who asks for
- * a long one makes way for those that wake. The shares of the processors stay what they are.
+ * that is a slice away: who asks for a short one gets a processor soon after it wakes. The shares
+ * of the processors stay what they are.
  */
 #pragma once
 

@@ -23,7 +23,6 @@
 #define SCRATCH_MAX_BYTES ((size_t)256 << 20) /* Several texts of 20 MB and their parts. */
 #define OVERDUE_CHECK_S   1.0
 #define STOP_CHECK_S      0.02
-#define SLICE_US          12000 /* Busy loops make way for mirrors and their database. */
 #define POOL_THREADS      2
 #define POOL_QUEUE        100 /* Version queries that may wait for a thread. */
 
@@ -181,7 +180,6 @@ static enum err worker_init(struct query_server *server, size_t index, struct wh
     if (worker->worker.loop == NULL) {
         return why_set(why, ERR_IO, "query thread %zu: the system refuses an event loop", index);
     }
-    loop_set_slice(worker->worker.loop, SLICE_US);
     worker->worker.answer_memory = (size_t)server->conf.answer_memory_bytes;
     worker->worker.tools.settings = server->settings;
     worker->worker.tools.reader = reader_new();
