@@ -24,6 +24,7 @@
 
 #define FINISH_ANSWERS_S 30
 #define FINISH_SQL_S     30
+#define GIVE_BACK_S      10
 
 /* --- building --- */
 
@@ -395,6 +396,11 @@ static void on_hangup(struct ev_loop *ev, struct ev_signal *watcher, int revents
     (void)rc;
 }
 
+static void give_back_memory(void *context)
+{
+    process_give_back_memory();
+}
+
 static void block_signals(int how)
 {
     sigset_t set;
@@ -410,6 +416,7 @@ static void run_main_loop(struct daemon *daemon)
 {
     struct ev_loop *ev = loop_ev(daemon->main_loop);
     struct ev_signal signals[3];
+    struct loop_timer give_back = {0};
 
     ev_signal_init(&signals[0], on_terminate, SIGTERM);
     ev_signal_init(&signals[1], on_terminate, SIGINT);
@@ -418,8 +425,11 @@ static void run_main_loop(struct daemon *daemon)
         signals[i].data = daemon;
         ev_signal_start(ev, &signals[i]);
     }
+    loop_timer_start(daemon->main_loop, &give_back, GIVE_BACK_S, GIVE_BACK_S, give_back_memory,
+                     NULL);
     block_signals(SIG_UNBLOCK);
     loop_run(daemon->main_loop);
+    loop_timer_stop(&give_back);
     loop_timer_stop(&daemon->pause);
     for (size_t i = 0; i < 3; i++) {
         ev_signal_stop(ev, &signals[i]);

@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <libgen.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -365,4 +366,9 @@ enum err process_drop_root(const struct run_user *user, struct why *why)
         return why_set(why, ERR_DENIED, "root could be taken back after becoming %s", user->name);
     }
     return ERR_OK;
+}
+
+void process_give_back_memory(void)
+{
+    malloc_trim(0);
 }

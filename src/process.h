@@ -72,3 +72,10 @@ void process_daemon_ready(void); /* Nothing to do when not in the background. */
 
 /** setgroups, setgid, setuid, and a check that there is no way back. */
 enum err process_drop_root(const struct run_user *user, struct why *why) MUST_CHECK;
+
+/**
+ * Give what is free in the C library's arenas back to the system. The library itself gives back no
+ * more than their ends, and those seldom: once a block of some megabytes was freed it waits for
+ * more than that. Threads that allocate meanwhile wait for less than a millisecond per 10 MB.
+ */
+void process_give_back_memory(void);
