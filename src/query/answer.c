@@ -60,7 +60,7 @@ static bool filters_email(const struct answer *answer)
 {
     return answer_part(answer)->source->is_main &&
            !query_has(&answer->query, QF(NO_FILTERING) | BRIEF_FLAGS) &&
-           !str_eq_nocase(answer->query.key, STR("help"));
+           !search_key_is_help(&answer->key);
 }
 
 static void fail(struct answer *answer, enum err rc, struct buf *out)
@@ -673,8 +673,8 @@ static enum err step_start(struct answer *answer, struct buf *out)
     if (answer->verdict.has_useless_ip_flag) {
         message_print(out, MSG_USELESS_IP_FLAG, NULL);
     }
-    if (info_is_asked(query)) {
-        info_print(answer_settings(answer), query, answer->arena, out);
+    if (info_is_asked(query, &answer->key)) {
+        info_print(answer_settings(answer), query, &answer->key, answer->arena, out);
         return ERR_OK;
     }
     if (!is_admitted(answer, out)) {

@@ -96,36 +96,26 @@ struct clash {
     uint64_t flag, others;
 };
 
-/* In the order in which they are reported; the others in the order of the flag table. */
+/* The first row that is met is reported, with the first of its others in the order of the flag
+ * table; where another order is called for, a flag has several rows. */
 static const struct clash clashes[] = {
-    {QF(ABUSE_CONTACT), QF(BRIEF) | QF(NO_FILTERING) | QF(NO_REFERENCED) | QF(PRIMARY_KEYS)},
-    {QF(RESOURCE),      QF(SOURCES) | QF(ALL_SOURCES) | QF(INVERSE)                        },
-    {QF(VALID_SYNTAX),  QF(NO_VALID_SYNTAX) | QF_VERSIONS                                  },
-    {QF(LIST_VERSIONS), ~WITH_VERSIONS                                                     },
-    {QF(DIFF_VERSIONS), ~WITH_VERSIONS                                                     },
-    {QF(SHOW_VERSION),  ~WITH_VERSIONS                                                     },
+    {QF(ABUSE_CONTACT), QF(BRIEF)                              },
+    {QF(ABUSE_CONTACT), QF(NO_FILTERING) | QF(NO_REFERENCED)   },
+    {QF(ABUSE_CONTACT), QF(PRIMARY_KEYS)                       },
+    {QF(RESOURCE),      QF(SOURCES)                            },
+    {QF(RESOURCE),      QF(ALL_SOURCES)                        },
+    {QF(RESOURCE),      QF(INVERSE)                            },
+    {QF(VALID_SYNTAX),  QF(NO_VALID_SYNTAX) | QF(LIST_VERSIONS)},
+    {QF(VALID_SYNTAX),  QF(SHOW_VERSION)                       },
+    {QF(VALID_SYNTAX),  QF(DIFF_VERSIONS)                      },
+    {QF(LIST_VERSIONS), ~WITH_VERSIONS                         },
+    {QF(DIFF_VERSIONS), ~WITH_VERSIONS                         },
+    {QF(SHOW_VERSION),  ~WITH_VERSIONS                         },
 };
 
-static enum query_flag first_flag(uint64_t bits)
+static struct str spelling_of_first(uint64_t flags, struct arena *arena)
 {
-    return (enum query_flag)__builtin_ctzll(bits);
-}
-
-/* -b lists its enemies in an order of its own. */
-static enum query_flag first_enemy(uint64_t flag, uint64_t clashing)
-{
-    static const enum query_flag of_abuse[] = {FLAG_BRIEF, FLAG_NO_FILTERING, FLAG_NO_REFERENCED,
-                                               FLAG_PRIMARY_KEYS};
-    static const enum query_flag of_resource[] = {FLAG_SOURCES, FLAG_ALL_SOURCES, FLAG_INVERSE};
-    const enum query_flag *order = flag == QF(ABUSE_CONTACT) ? of_abuse : of_resource;
-    size_t count = flag == QF(ABUSE_CONTACT) ? 4 : flag == QF(RESOURCE) ? 3 : 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if ((clashing & UINT64_C(1) << order[i]) != 0) {
-            return order[i];
-        }
-    }
-    return first_flag(clashing);
+    return query_flag_spelling((enum query_flag)__builtin_ctzll(flags), arena);
 }
 
 static void check_combinations(struct query *query, struct arena *arena)
@@ -133,13 +123,11 @@ static void check_combinations(struct query *query, struct arena *arena)
     for (size_t i = 0; i < sizeof(clashes) / sizeof(clashes[0]); i++) {
         uint64_t clashing = query->flags & clashes[i].others & ~clashes[i].flag;
 
-        if (!query_has(query, clashes[i].flag) || clashing == 0) {
-            continue;
+        if (query_has(query, clashes[i].flag) && clashing != 0) {
+            query_complain(query, MSG_FLAG_CLASH, spelling_of_first(clashes[i].flag, arena),
+                           spelling_of_first(clashing, arena));
+            return;
         }
-        query_complain(query, MSG_FLAG_CLASH,
-                       query_flag_spelling(first_flag(clashes[i].flag), arena),
-                       query_flag_spelling(first_enemy(clashes[i].flag, clashing), arena));
-        return;
     }
 }
 
@@ -148,8 +136,8 @@ static void check_combinations(struct query *query, struct arena *arena)
 static void check_key(struct query *query, const struct search_key *key, uint32_t candidates)
 {
     /* The key `help` needs nothing to fit, whatever stands beside it. */
-    bool needs_key = !query_has(query, QF_INFO) && !str_eq_nocase(key->value, STR("help")) &&
-                     !query_is_only_persistent(query);
+    bool needs_key =
+        !query_has(query, QF_INFO) && !search_key_is_help(key) && !query_is_only_persistent(query);
 
     if (!needs_key) {
         return;

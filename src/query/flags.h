@@ -63,14 +63,14 @@ enum flag_argument { FLAG_BARE, FLAG_LIST, FLAG_ONCE };
       "Searches the named sources, in this order.")                                                             \
     X(RESOURCE, 0, "resource", FLAG_BARE, "",                                                                   \
       "Searches number resources in all mirrored sources.")                                                     \
+    X(INFO, 'q', "", FLAG_ONCE, "[version|types|sources]",                                                      \
+      "Shows the server's version, the object types or the sources.")                                           \
     X(LIST_SOURCES, 0, "list-sources", FLAG_BARE, "",                                                           \
       "Lists the sources, like -q sources.")                                                                    \
     X(VERSION, 0, "version", FLAG_BARE, "",                                                                     \
       "Shows the server's version, like -q version.")                                                           \
     X(TYPES, 0, "types", FLAG_BARE, "",                                                                         \
       "Lists the object types, like -q types.")                                                                 \
-    X(INFO, 'q', "", FLAG_ONCE, "[version|types|sources]",                                                      \
-      "Shows the server's version, the object types or the sources.")                                           \
     X(TEMPLATE, 't', "template", FLAG_ONCE, "<object-type>",                                                    \
       "Shows the template of an object type.")                                                                  \
     X(VERBOSE, 'v', "verbose", FLAG_ONCE, "<object-type>",                                                      \

@@ -196,13 +196,18 @@ static void print_verbose(enum rpsl_class class, struct buf *out)
     buf_add_char(out, '\n');
 }
 
-bool info_is_asked(const struct query *query)
+static bool help_is_asked(const struct query *query, const struct search_key *key)
 {
-    return query_has(query, QF_INFO) || query_is_help(query);
+    return query->option_uses == 0 && search_key_is_help(key);
 }
 
-void info_print(const struct settings *settings, const struct query *query, struct arena *arena,
-                struct buf *out)
+bool info_is_asked(const struct query *query, const struct search_key *key)
+{
+    return query_has(query, QF_INFO) || help_is_asked(query, key);
+}
+
+void info_print(const struct settings *settings, const struct query *query,
+                const struct search_key *key, struct arena *arena, struct buf *out)
 {
     bool is_template = query_has(query, QF(TEMPLATE));
     bool is_question = query_has(query, QF(INFO) | QF(VERSION) | QF(TYPES) | QF(LIST_SOURCES));
@@ -210,7 +215,7 @@ void info_print(const struct settings *settings, const struct query *query, stru
     struct str name = query_value(query, flag).text;
     enum rpsl_class class;
 
-    if (query_is_help(query)) {
+    if (help_is_asked(query, key)) {
         print_help(out);
         return;
     }

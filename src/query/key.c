@@ -413,6 +413,11 @@ enum err search_key_read(struct key_matcher *matcher, struct str text, bool with
     return ERR_OK;
 }
 
+bool search_key_is_help(const struct search_key *key)
+{
+    return str_eq_nocase(key->value, STR("help"));
+}
+
 uint32_t search_candidates(const struct query *query, const struct search_key *key)
 {
     uint32_t allowed = ALL_CLASSES, found = 0;

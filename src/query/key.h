@@ -83,5 +83,8 @@ void key_matcher_free(struct key_matcher *matcher);
 enum err search_key_read(struct key_matcher *matcher, struct str text, bool with_reverse,
                          struct arena *arena, struct search_key *out) MUST_CHECK;
 
+/** Whether the key is the word `help`, in any case. */
+bool search_key_is_help(const struct search_key *key);
+
 /** The classes that a search may return, by flags and (unless it is inverse) by key. */
 uint32_t search_candidates(const struct query *query, const struct search_key *key);

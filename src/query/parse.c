@@ -36,6 +36,14 @@ struct parser {
 
 void query_complain(struct query *query, enum message message, struct str arg1, struct str arg2)
 {
+    for (size_t i = 0; i < query->complaint_count; i++) {
+        const struct complaint *earlier = &query->complaints[i];
+
+        if (earlier->message == message && str_eq(earlier->args[0], arg1) &&
+            str_eq(earlier->args[1], arg2)) {
+            return;
+        }
+    }
     if (query->complaint_count < MAX_COMPLAINTS) {
         query->complaints[query->complaint_count++] = (struct complaint){
             message, {arg1, arg2}
@@ -484,11 +492,6 @@ enum err query_parse(struct str text, struct arena *arena, struct query *out)
 bool query_is_only_persistent(const struct query *query)
 {
     return query->option_uses == 1 && query_has(query, QF(PERSISTENT));
-}
-
-bool query_is_help(const struct query *query)
-{
-    return query->option_uses == 0 && str_eq_nocase(query->key, STR("help"));
 }
 
 bool query_is_repeated(const struct query *query, enum query_flag flag)

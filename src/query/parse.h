@@ -62,13 +62,11 @@ static inline struct flag_value query_value(const struct query *query, enum quer
  */
 enum err query_parse(struct str text, struct arena *arena, struct query *out) MUST_CHECK;
 
-/** Add a complaint; more than MAX_COMPLAINTS are dropped. */
+/** Add a complaint, unless it is there already; more than MAX_COMPLAINTS are dropped. */
 void query_complain(struct query *query, enum message message, struct str arg1, struct str arg2);
 
 /** Whether the query consists of one -k, key words or not (whois-queries 1.5). */
 bool query_is_only_persistent(const struct query *query);
-/** Whether it is the help query: the word alone, without any option. */
-bool query_is_help(const struct query *query);
 /** Whether a flag that takes one value was given twice. */
 bool query_is_repeated(const struct query *query, enum query_flag flag);
 /** How its complaint names such a flag: by the letter, or by the long name. In the arena. */

@@ -75,10 +75,14 @@ static const char *replacement(enum rpsl_attr_id attr)
     }
 }
 
+/** Whether remarks that stay say already what the seven would say. */
 static bool is_marked(const struct rpsl_object *object)
 {
     const struct rpsl_attr *attr;
 
+    if (!is_kept(object->class, ATTR_REMARKS)) {
+        return false;
+    }
     for (size_t i = 0; (attr = rpsl_find(object, ATTR_REMARKS, i)) != NULL;
          i = (size_t)(attr - object->attrs) + 1) {
         if (str_eq(rpsl_trim(attr->value), STR(MODIFIED))) {
@@ -149,16 +153,14 @@ enum err rpsl_dummify(const struct rpsl_object *object, struct str source, struc
     struct buf text = {0};
     enum err rc;
 
-    *out = object->text;
-    if (is_marked(object)) {
-        return ERR_OK;
-    }
     rc = rpsl_object_key(object, arena, &key);
     if (rc == ERR_LIMIT) {
         return rc;
     }
     add_attributes(object, key.text, source, &text);
-    add_remarks(object, arena, &text);
+    if (!is_marked(object)) {
+        add_remarks(object, arena, &text);
+    }
     *out = arena_strdup(arena, buf_str(&text));
     buf_free(&text);
     return out->at == NULL ? ERR_LIMIT : ERR_OK;

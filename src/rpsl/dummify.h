@@ -14,10 +14,10 @@
 bool rpsl_is_withheld(const struct rpsl_object *object);
 
 /**
- * Make the text of the object without personal data. One whose remarks say that this was done
- * already is left alone.
+ * Make the text of the object without personal data. Where remarks that stay say already that this
+ * was done, they are not added again.
  * @param source  What `source:` becomes.
- * @param out     The object's own text, or in the arena.
+ * @param out     In the arena.
  * @return ERR_OK; ERR_LIMIT when the arena is full.
  */
 enum err rpsl_dummify(const struct rpsl_object *object, struct str source, struct arena *arena,

@@ -29,8 +29,8 @@ static void answer(struct str line, struct key_matcher *matcher, struct arena *a
                             &key) == ERR_OK) {
             may_run = query_check(&query, &key, false, arena, &verdict);
         }
-        if (may_run && info_is_asked(&query)) {
-            info_print(&settings, &query, arena, &out);
+        if (may_run && info_is_asked(&query, &key)) {
+            info_print(&settings, &query, &key, arena, &out);
         }
         for (size_t i = 0; i < query.complaint_count; i++) {
             message_print(&out, query.complaints[i].message, query.complaints[i].args);

@@ -5,6 +5,16 @@
 
 #include "config.h"
 
+static void parse(const char *line, struct arena *arena, struct query *query,
+                  struct search_key *key)
+{
+    struct key_matcher *matcher = key_matcher_new();
+
+    cr_assert_eq(query_parse(str_from(line), arena, query), ERR_OK);
+    cr_assert_eq(search_key_read(matcher, query->key, false, arena, key), ERR_OK);
+    key_matcher_free(matcher);
+}
+
 static struct buf ask(const char *line)
 {
     static const struct query_source sources[] = {
@@ -18,11 +28,12 @@ static struct buf ask(const char *line)
     };
     struct arena *arena = arena_new(65536);
     struct query query;
+    struct search_key key;
     struct buf out = {0};
 
-    cr_assert_eq(query_parse(str_from(line), arena, &query), ERR_OK);
-    cr_assert(info_is_asked(&query));
-    info_print(&settings, &query, arena, &out);
+    parse(line, arena, &query, &key);
+    cr_assert(info_is_asked(&query, &key));
+    info_print(&settings, &query, &key, arena, &out);
     buf_add_char(&out, '\0');
     arena_free(arena);
     return out;
@@ -77,6 +88,27 @@ Test(info, names_the_word_it_does_not_know)
     expect("-q nothing", "% Invalid option: nothing\n%\n%ERROR:111: invalid option supplied\n%\n"
                          "% Use help query to see the valid options.\n\n");
     expect("-t nosuch", "%ERROR:103: unknown object type 'nosuch'\n\n");
+}
+
+static bool asks_for_help(const char *line)
+{
+    struct arena *arena = arena_new(65536);
+    struct query query;
+    struct search_key key;
+    bool is_asked;
+
+    parse(line, arena, &query, &key);
+    is_asked = info_is_asked(&query, &key);
+    arena_free(arena);
+    return is_asked;
+}
+
+Test(info, help_is_help_only_without_options)
+{
+    cr_expect(asks_for_help("HELP"));
+    cr_expect(asks_for_help("-- \thelp"));
+    cr_expect_not(asks_for_help("-r help"));
+    cr_expect_not(asks_for_help("help x"));
 }
 
 Test(info, help_names_every_flag_in_comment_lines)

@@ -159,18 +159,6 @@ Test(parse, only_k_ignores_the_key)
     cr_expect_not(query_is_only_persistent(&query));
 }
 
-Test(parse, help_is_help_only_without_options)
-{
-    struct query query;
-
-    cr_assert_eq(query_parse(STR("HELP"), arena, &query), ERR_OK);
-    cr_expect(query_is_help(&query));
-    cr_assert_eq(query_parse(STR("-r help"), arena, &query), ERR_OK);
-    cr_expect_not(query_is_help(&query));
-    cr_assert_eq(query_parse(STR("help x"), arena, &query), ERR_OK);
-    cr_expect_not(query_is_help(&query));
-}
-
 Test(parse, stops_at_the_arenas_ceiling)
 {
     struct arena *small = arena_new(16);

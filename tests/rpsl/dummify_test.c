@@ -89,11 +89,20 @@ Test(rpsl_dummify, remarks_name_the_registry)
     expect("as-set: AS-A\nadmin-c: A1\n", "as-set: AS-A\nadmin-c: DUMY-RIPE\n");
 }
 
-Test(rpsl_dummify, nothing_is_done_twice)
+Test(rpsl_dummify, remarks_are_added_once)
 {
-    static const char once[] = "mntner: FOO-MNT\nadmin-c: AA1-RIPE\nsource: RIPE\n" RIPE;
+    expect("mntner: FOO-MNT\nadmin-c: DUMY-RIPE\nsource: RIPE\n" RIPE,
+           "mntner: FOO-MNT\nadmin-c: DUMY-RIPE\nsource: RIPE-GRS\n" RIPE);
+    expect("as-set: AS-A\nadmin-c: DUMY-RIPE\nsource: RIPE\n" RIPE,
+           "as-set: AS-A\nadmin-c: DUMY-RIPE\nsource: RIPE-GRS\n" RIPE);
+}
 
-    expect(once, once);
+Test(rpsl_dummify, a_remark_of_the_objects_own_lets_nothing_through)
+{
+    expect("role: A\naddress: Street 5\nnic-hdl: A1-RIPE\nabuse-mailbox: a@b\n"
+           "remarks: * THIS OBJECT IS MODIFIED\nsource: RIPE\n",
+           "role: A\naddress: Dummy address for A1-RIPE\nnic-hdl: A1-RIPE\nabuse-mailbox: a@b\n"
+           "remarks: * THIS OBJECT IS MODIFIED\nsource: RIPE-GRS\n");
 }
 
 Test(rpsl_dummify, persons_and_roles_without_abuse_mailbox_are_withheld)
