@@ -24,9 +24,8 @@
 #include "storage/entries.h"
 
 enum {
-    RETRIES = 10,
-    BACKOFF_MIN_MS = 50,
-    BACKOFF_MAX_MS = 5000,
+    RETRIES = 2, /* More than a deadlock needs; who waits longer must not do it on a loop. */
+    BACKOFF_MS = 50,
     COMPACT_BYTES = 1 << 20,
     PACKET_SPARE = 4096, /* Of a row beside its text. */
     DELETE_MISSING_LOG_MS = 60000,
@@ -585,7 +584,7 @@ static enum err run_transaction(struct commit *commit, struct why *why)
 static enum err commit_transaction(struct commit *commit, struct why *why)
 {
     struct source *source = commit->batch->source;
-    int64_t backoff_ms = BACKOFF_MIN_MS;
+    int64_t backoff_ms = BACKOFF_MS;
     enum err rc;
 
     for (int i = 0;; i++) {
@@ -595,8 +594,8 @@ static enum err commit_transaction(struct commit *commit, struct why *why)
         }
         log_warn(LOG_IMPORTER, "%s: batch is tried again in %" PRId64 " ms: %s", source->name,
                  backoff_ms, why->text);
-        pause_ms(backoff_ms + (int64_t)(random_number() % BACKOFF_MIN_MS));
-        backoff_ms = backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff_ms * 2;
+        pause_ms(backoff_ms + (int64_t)(random_number() % BACKOFF_MS));
+        backoff_ms *= 2;
     }
     return rc == ERR_OK || !commit->was_sent ? rc
                                              : position_settle(source, commit->number, rc, why);

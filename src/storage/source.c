@@ -582,6 +582,23 @@ enum err source_count_quarantined(struct source *source, struct why *why)
     return rc;
 }
 
+/* A load that was killed behind its publication left them out. Queries do not need them. It takes
+ * minutes, so others who want to write are told so from here on: they wait on loops. */
+static enum err add_missing_keys(struct source *source, struct why *why)
+{
+    bool has_keys;
+    enum err rc = tables_have_keys(source->sql, &has_keys, why);
+
+    if (rc != ERR_OK || has_keys) {
+        return rc;
+    }
+    pthread_mutex_lock(&source->writer_mutex);
+    source->writer = WRITER_LOAD;
+    pthread_cond_broadcast(&source->writer_gone);
+    pthread_mutex_unlock(&source->writer_mutex);
+    return tables_add_keys(source->sql, why);
+}
+
 static enum err open_locked(struct source *source, struct why *why)
 {
     enum err rc;
@@ -608,8 +625,7 @@ static enum err open_locked(struct source *source, struct why *why)
         return rc;
     }
     source->is_open = true;
-    /* A load that was killed behind its publication left them out. Queries do not need them. */
-    rc = tables_add_keys(source->sql, why);
+    rc = add_missing_keys(source, why);
     if (rc != ERR_OK) {
         log_warn(LOG_STORAGE, "%s: secondary keys could not be added: %s", source->name, why->text);
     }

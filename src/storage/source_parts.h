@@ -239,6 +239,8 @@ bool source_is_copying(struct source *source, int64_t waited_ms);
 /* --- tables.c: database, tables, checks --- */
 /** Create what is missing, test privileges, look at the server's settings; fills read_only. */
 enum err tables_prepare(struct source *source, struct why *why) MUST_CHECK;
+/** Whether `last` has both of its secondary keys. */
+enum err tables_have_keys(struct sql *sql, bool *out, struct why *why) MUST_CHECK;
 /** Add the secondary keys of `last` that are missing, while others read and write. */
 enum err tables_add_keys(struct sql *sql, struct why *why) MUST_CHECK;
 enum err tables_drop_keys(struct sql *sql, struct why *why) MUST_CHECK;

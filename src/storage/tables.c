@@ -450,21 +450,25 @@ enum err tables_prepare(struct source *source, struct why *why)
 }
 
 /* --- secondary keys of `last` --- */
-static enum err count_keys(struct sql *sql, int64_t *out, struct why *why)
+enum err tables_have_keys(struct sql *sql, bool *out, struct why *why)
 {
-    return sql_select_number(
-        sql, out, why,
-        "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = "
-        "DATABASE() AND table_name = 'last' AND index_name IN ('last_pkey', "
-        "'object_type_index')");
+    int64_t keys = 0;
+    enum err rc =
+        sql_select_number(sql, &keys, why,
+                          "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = "
+                          "DATABASE() AND table_name = 'last' AND index_name IN ('last_pkey', "
+                          "'object_type_index')");
+
+    *out = keys == 2;
+    return rc;
 }
 
 enum err tables_add_keys(struct sql *sql, struct why *why)
 {
-    int64_t keys;
-    enum err rc = count_keys(sql, &keys, why);
+    bool has_keys;
+    enum err rc = tables_have_keys(sql, &has_keys, why);
 
-    if (rc != ERR_OK || keys == 2) {
+    if (rc != ERR_OK || has_keys) {
         return rc;
     }
     return sql_exec(

@@ -7,8 +7,8 @@ import os
 import re
 
 import harness
-from harness import (DUMP, FINAL, JOURNAL, LAST, ROOT, SERIAL, Journal, ask_once, blocks, equal,
-                     long_only)
+from harness import (DUMP, FINAL, JOURNAL, LAST, ROOT, SERIAL, Journal, Session, ask_once, blocks,
+                     equal, long_only)
 from dumps import DumpServer
 from oracle import Registry
 
@@ -195,6 +195,42 @@ def test_ten_mirrors_one_of_which_misbehaves(lab):
     bad.release()
     lab.wait_for_serial(LAST, database_of(names[0]))
     expect_texts(lab, FINAL, names[0])
+    lab.stop()
+
+
+def waits_for_a_table(lab):
+    return any(str(state).startswith("Waiting for table metadata lock")
+               for (state,) in lab.database.sql("SELECT state FROM information_schema.processlist", ""))
+
+
+def test_keys_that_take_long_hold_up_no_other_mirror(lab):
+    """What a killed load left out is added while the server runs; here the table is held meanwhile."""
+    half, names = SERIAL + 300, ("RIPE-GRS", "COPY-GRS")
+    lab.options["nrtm.import.sources"] = ",".join(names)
+    ours, other = (lab.upstream(name=name, last=half) for name in names)
+    for name in names:
+        lab.load(source=name)
+    lab.start()
+    for name in names:
+        lab.wait_for_serial(half, database_of(name))
+    lab.stop()
+    lab.database.sql("ALTER TABLE last DROP KEY last_pkey", database_of(names[0]))
+    reader = Session(lab.database.option_file)
+    reader.sql("BEGIN")
+    reader.sql("SELECT 1 FROM last LIMIT 1", database_of(names[0]))
+    ours.publish(LAST)
+    other.publish(half + 1)
+    lab.start()
+    lab.wait_for("keys that wait", lambda: waits_for_a_table(lab))
+    lab.wait_for_log("source RIPE-GRS is being loaded")
+    other.publish(LAST)
+    lab.wait_for_serial(LAST, database_of(names[1]))
+    reader.sql("COMMIT")
+    reader.close()
+    lab.wait_for_serial(LAST, database_of(names[0]))
+    expect_texts(lab, FINAL)
+    equal(lab.database.value("SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = "
+                             "'%s' AND index_name = 'last_pkey'" % database_of(names[0])), "1", "keys")
     lab.stop()
 
 
