@@ -309,9 +309,9 @@ static enum err fetch_part(struct download *d, struct part *part, const char *un
         return rc;
     }
     part->is_unchanged = got.is_unchanged;
+    snprintf(part->tag, sizeof(part->tag), "%s", got.is_unchanged ? part->last_tag : got.tag);
     if (!got.is_unchanged) {
         part->modified_s = got.modified_s;
-        snprintf(part->tag, sizeof(part->tag), "%s", got.tag);
         log_info(LOG_LOADER, "%s: downloaded %s bytes=%" PRIu64 " resumed=%" PRIu64 " ms=%lld",
                  d->name, part->url, got.bytes, got.resumed_from, (long long)(now_ms() - began_ms));
         return check_sum(d, part, why);
