@@ -204,8 +204,15 @@ static bool pause_s(const struct download *d, int seconds)
     return !is_cancelled(d);
 }
 
+/* Of a file whose download begins now. */
+static int64_t deadline_ms(const struct download *d)
+{
+    return d->wanted->fetch.total_s > 0 ? now_ms() + d->wanted->fetch.total_s * INT64_C(1000) : 0;
+}
+
 static enum err fetch_patiently(struct download *d, const char *url, const char *path,
-                                const char *unless, struct fetched *out, struct why *why)
+                                const char *unless, int64_t deadline, struct fetched *out,
+                                struct why *why)
 {
     const struct load_request *wanted = d->wanted;
     const struct fetch_request request = {
@@ -214,13 +221,14 @@ static enum err fetch_patiently(struct download *d, const char *url, const char 
         .max_bytes = (uint64_t)wanted->fetch.max_bytes,
         .connect_timeout_s = wanted->fetch.timeout_s,
         .stall_s = wanted->fetch.timeout_s,
-        .total_s = wanted->fetch.total_s,
+        .deadline_ms = deadline,
         .unless = unless,
         .cancel = wanted->cancel,
         .on_progress = on_progress,
         .context = d,
     };
-    int tries = 0;
+    int tries = 0, wait_s;
+    struct why cause;
     enum err rc;
 
     d->url = url;
@@ -236,7 +244,13 @@ static enum err fetch_patiently(struct download *d, const char *url, const char 
             return rc;
         }
         tries = d->so_far > reached ? 1 : tries + 1;
-        if (tries >= TRIES || !pause_s(d, 1 << tries >> 1)) {
+        wait_s = 1 << tries >> 1;
+        if (deadline > 0 && now_ms() + wait_s * 1000 >= deadline) {
+            cause = *why;
+            return why_set(why, ERR_IO, "not within the %d s of mirror.dump.max.time: %.500s",
+                           wanted->fetch.total_s, cause.text);
+        }
+        if (tries >= TRIES || !pause_s(d, wait_s)) {
             return is_cancelled(d) ? why_set(why, ERR_STOPPED, "%s: stopped", url) : rc;
         }
         log_info(LOG_LOADER, "%s: the download broke off at %" PRIu64 " bytes, trying again: %s",
@@ -248,7 +262,8 @@ static enum err fetch_patiently(struct download *d, const char *url, const char 
 static enum err fetch(struct download *d, const char *url, const char *path, const char *unless,
                       struct fetched *out, struct why *why)
 {
-    enum err rc = fetch_patiently(d, url, path, unless, out, why);
+    const int64_t deadline = deadline_ms(d);
+    enum err rc = fetch_patiently(d, url, path, unless, deadline, out, why);
     char other[2400];
     struct why cause;
 
@@ -258,7 +273,7 @@ static enum err fetch(struct download *d, const char *url, const char *path, con
     }
     snprintf(other, sizeof(other), "https%.2300s", url + 3);
     log_info(LOG_LOADER, "%s: trying %s, since %s", d->name, other, why->text);
-    return fetch_patiently(d, other, path, unless, out, &cause) == ERR_OK ? ERR_OK
+    return fetch_patiently(d, other, path, unless, deadline, out, &cause) == ERR_OK ? ERR_OK
            : is_cancelled(d) ? why_set(why, ERR_STOPPED, "%s: stopped", url)
                              : rc;
 }
@@ -275,7 +290,7 @@ static enum err check_sum(struct download *d, const struct part *part, struct wh
 
     snprintf(url, sizeof(url), "%.2300s.md5", part->url);
     snprintf(path, sizeof(path), "%.2400s.md5", part->path);
-    rc = fetch_patiently(d, url, path, NULL, &got, why);
+    rc = fetch_patiently(d, url, path, NULL, deadline_ms(d), &got, why);
     if (rc == ERR_IO) {
         log_warn(LOG_LOADER, "%s: goes unused: %s", url, why->text);
     }

@@ -17,9 +17,10 @@
 struct download;
 
 /**
- * Bring here what is remote in a request. On the caller's thread, for as long as it takes; broken
- * transfers are taken up again a few times. Progress goes to the log every half minute and to the
- * request's on_progress every few seconds.
+ * Bring here what is remote in a request. On the caller's thread, for as long as it takes, at most
+ * fetch.total_s for each file; broken transfers are taken up again, a few times in a row without a
+ * byte. Progress goes to the log every half minute and to the request's on_progress every few
+ * seconds.
  * @param source  Borrowed for the call.
  * @param wanted  Its strings live as long as the download.
  * @return ERR_OK; ERR_BUSY when another one into the folder runs; ERR_DENIED for a dump that is not

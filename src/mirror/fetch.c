@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 enum { STALL_BYTES_PER_S = 100, REDIRECTS_MAX = 5 };
 
 struct transfer {
@@ -205,6 +207,14 @@ static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off
 
 /* --- one transfer --- */
 
+/* For curl, to which 0 is no bound. */
+static long left_ms(const struct fetch_request *r)
+{
+    int64_t left = r->deadline_ms - clock_mono_us() / 1000;
+
+    return r->deadline_ms == 0 ? 0 : left > 0 ? (long)left : 1;
+}
+
 static void set_options(struct transfer *t)
 {
     const struct fetch_request *r = t->request;
@@ -224,7 +234,7 @@ static void set_options(struct transfer *t)
     curl_easy_setopt(t->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)r->stall_s);
     curl_easy_setopt(t->curl, CURLOPT_LOW_SPEED_LIMIT, (long)STALL_BYTES_PER_S);
     curl_easy_setopt(t->curl, CURLOPT_LOW_SPEED_TIME, (long)r->stall_s);
-    curl_easy_setopt(t->curl, CURLOPT_TIMEOUT, (long)r->total_s);
+    curl_easy_setopt(t->curl, CURLOPT_TIMEOUT_MS, left_ms(r));
     curl_easy_setopt(t->curl, CURLOPT_ERRORBUFFER, t->curl_text);
     curl_easy_setopt(t->curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(t->curl, CURLOPT_HEADERDATA, t);

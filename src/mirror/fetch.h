@@ -18,7 +18,7 @@ struct fetch_request {
     uint64_t max_bytes;    /**< More is refused; 0: no bound. */
     int connect_timeout_s; /**< Name, connection and TLS together. */
     int stall_s;           /**< Slower than 100 bytes/s for so long breaks the transfer. */
-    int total_s;           /**< The whole transfer may take; 0: no bound. */
+    int64_t deadline_ms;   /**< Monotonic: when all of it has to be here; 0: no bound. */
     const char *unless;    /**< fetched.tag of what is here already; NULL or "": fetch anyway. */
     const atomic_bool *cancel; /**< May be NULL. */
     /** Several times a second. @param total  0: the server did not say. */

@@ -15,7 +15,7 @@
 /** Bounds of downloads: mirror.dump.* */
 struct fetch_limits {
     int timeout_s;     /**< For an answer, and without data. */
-    int total_s;       /**< For a file; 0: no bound. */
+    int total_s;       /**< For a file, over all attempts; 0: no bound. */
     int64_t max_bytes; /**< Of a file; 0: no bound. */
     int max_age_s;     /**< Of a dump; 0: no bound. */
     int max_growth;    /**< Percent by which a dump may have more objects than the source; 0: no

@@ -230,6 +230,25 @@ def test_server_that_lies_about_the_length(lab):
     lab.stop()
 
 
+def test_server_that_drips(lab):
+    """Each answer brings a byte and breaks off: the time for a file is for all of them together."""
+    lab.options["mirror.dump.max.time"] = 3
+    lab.upstream()
+    server = serve(lab)
+    for _ in range(200):  # Enough for longer than anybody waits here.
+        server.plan("ripe.db.gz", cut_after=1)
+    lab.start(wait=False)
+    lab.wait_for_log(r"ERROR .*RIPE-GRS: the first load failed.*not within the 3 s of "
+                     r"mirror.dump.max.time: \S+/ripe.db.gz: ")
+    server.plans.clear()
+    del lab.options["mirror.dump.max.time"]
+    lab.write_properties()
+    lab.whoisd("--reload")
+    reload(lab)  # Nothing holds it up.
+    lab.wait_for_serial(LAST)
+    lab.stop()
+
+
 @long_only
 def test_dumps_that_are_refused(lab):
     """Old, halved, of another day, a page in place of one: the old data stays and is served."""
