@@ -50,8 +50,8 @@ struct download {
     struct part *parts;
     const char **paths;
     size_t count;
-    int folder_fd; /* Locked; -1: nothing is remote. */
-    bool is_unchanged;
+    int folder_fd; /* Locked; -1: nothing to fetch or to look at. */
+    bool has_remote, is_unchanged;
     int64_t serial_modified_s;
 
     /* Of the file that is being fetched. */
@@ -337,7 +337,7 @@ static enum err fetch_part(struct download *d, struct part *part, const char *un
 /* A local file is as old as the file system says. */
 static enum err look_at_local(struct part *part, struct why *why)
 {
-    const char *path = strncmp(part->url, "file://", 7) == 0 ? part->url + 7 : part->url;
+    const char *path = input_local_path(part->url);
     struct stat st;
 
     if (stat(path, &st) != 0) {
@@ -360,6 +360,7 @@ static enum err read_serial(struct download *d, int64_t *serial, struct why *why
     const char *url = d->wanted->serial_file;
     struct fetched got = {.modified_s = -1};
     char path[PATH_BYTES];
+    struct stat st;
     enum err rc;
 
     *serial = d->wanted->serial;
@@ -367,6 +368,7 @@ static enum err read_serial(struct download *d, int64_t *serial, struct why *why
         return ERR_OK;
     }
     if (!fetch_is_remote(url)) {
+        d->serial_modified_s = stat(input_local_path(url), &st) == 0 ? st.st_mtime : -1;
         return mirror_read_serial(url, serial, why);
     }
     path_in_folder(d, "serial", path);
@@ -463,6 +465,10 @@ static enum err check_files(struct download *d, struct source *source, struct wh
     uint64_t objects = 0;
     enum err rc = ERR_OK;
 
+    source_get_status(source, &status);
+    if (!d->has_remote && status.objects == 0) {
+        return ERR_OK; /* An operator's own files, however old; damage ends the load. */
+    }
     for (size_t i = 0; rc == ERR_OK && i < d->count; i++) {
         rc = check_age(d, &d->parts[i], why);
     }
@@ -472,7 +478,6 @@ static enum err check_files(struct download *d, struct source *source, struct wh
     if (rc != ERR_OK) {
         return rc;
     }
-    source_get_status(source, &status);
     if (!d->wanted->force && objects * 100 < status.objects * LEAST_PERCENT) {
         return why_set(why, ERR_DENIED,
                        "%s: the dump has %" PRIu64 " objects, the source %" PRIu64
@@ -543,11 +548,10 @@ static enum err get_all(struct download *d, struct source *source, struct why *w
     return rc;
 }
 
-/* @return Whether anything has to be fetched, or remembered. */
+/* @return Whether anything has to be fetched, or looked at. */
 static bool prepare(struct download *d)
 {
-    bool any_remote = d->wanted->serial_file != NULL && fetch_is_remote(d->wanted->serial_file);
-
+    d->has_remote = d->wanted->serial_file != NULL && fetch_is_remote(d->wanted->serial_file);
     for (size_t i = 0; i < d->count; i++) {
         struct part *part = &d->parts[i];
 
@@ -556,11 +560,11 @@ static bool prepare(struct download *d)
         part->is_remote = fetch_is_remote(part->url);
         if (part->is_remote) {
             name_part(d, i, part);
-            any_remote = true;
+            d->has_remote = true;
         }
         d->paths[i] = part->path;
     }
-    return any_remote || d->wanted->if_changed || d->wanted->least_serial > 0;
+    return d->has_remote || d->wanted->is_automatic;
 }
 
 enum err download_run(struct source *source, const struct load_request *wanted,

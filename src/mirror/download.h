@@ -7,8 +7,12 @@
  * serial file is refused, as is an old one, a damaged one, and one with far fewer objects than the
  * source holds.
  *
- * Files of the local file system stay where they are. What is fetched lies in a folder of the
- * source's own: what came of a broken download is the beginning of the next one.
+ * Files of the local file system stay where they are. An operator's own dump and serial file
+ * (both local) may be of any age when they fill an empty source or he loads them by hand. Nobody
+ * looks at them beforehand then: the load itself refuses damage and a dump of another size.
+ *
+ * What is fetched lies in a folder of the source's own: what came of a broken download is the
+ * beginning of the next one.
  */
 #pragma once
 

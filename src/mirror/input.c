@@ -30,11 +30,6 @@ struct input {
     char raw_bytes[RAW_BYTES];
 };
 
-static const char *local_path(const char *path)
-{
-    return strncmp(path, "file://", 7) == 0 ? path + 7 : path;
-}
-
 static enum err fill_raw(struct input *input, struct why *why)
 {
     ssize_t n;
@@ -60,13 +55,18 @@ static void take_raw(struct input *input, size_t count)
     input->consumed += count;
 }
 
+const char *input_local_path(const char *path)
+{
+    return strncmp(path, "file://", 7) == 0 ? path + 7 : path;
+}
+
 enum err input_open(const char *path, struct input **out, struct why *why)
 {
     struct input *input;
     struct stat st;
     enum err rc;
 
-    path = local_path(path);
+    path = input_local_path(path);
     if (strstr(path, "://") != NULL) {
         return why_set(why, ERR_IO, "%s: only local files and file:// are read", path);
     }

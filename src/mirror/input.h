@@ -8,6 +8,8 @@
 
 struct input;
 
+/** The path of a local file that may be named by a file:// URL: points into it. */
+const char *input_local_path(const char *path);
 /**
  * @param path  A path, or a file:// URL.
  * @return ERR_OK; ERR_IO with why = file and the system's reason. Other URL schemes are ERR_IO too.

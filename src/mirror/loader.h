@@ -37,6 +37,7 @@ struct load_request {
     bool has_stream;   /**< The mirror needs a position: an unknown one is worth a WARN. */
     const char *spool; /**< Folder for downloads, made on demand; NULL: none. */
     struct fetch_limits fetch;
+    bool is_automatic;         /**< Nobody asked for it: local files are looked at, too. */
     bool if_changed;           /**< Only when the files are others than those loaded last. */
     const atomic_bool *cancel; /**< Looked at all the time; ERR_STOPPED follows. May be NULL. */
     /** Called with each line of progress that is logged, one at a time; may be NULL. */

@@ -64,7 +64,8 @@ struct mirror;
 /**
  * @param conf        Must live until mirror_free().
  * @param status_dir  Where the machine-readable status files go (var/status); NULL: none.
- * @param spool_dir   Where downloads go (var/spool), a folder per source; NULL: none.
+ * @param spool_dir   Where downloads go and what was loaded is noted (var/spool), a folder per
+ *                    source; NULL: none, and no source takes its dump by itself.
  */
 enum err mirror_new(const struct mirror_conf *conf, struct storage *storage, const char *status_dir,
                     const char *spool_dir, const struct clock *clock, struct mirror **out,

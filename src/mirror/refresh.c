@@ -298,6 +298,7 @@ static void refresh(struct member *member, enum refresh_kind kind)
     }
     request.is_reset = kind == REFRESH_LOST && member->is_reset;
     request.audit = kind == REFRESH_AUDIT;
+    request.is_automatic = true;
     request.if_changed = kind == REFRESH_DUMP;
     request.least_serial = kind == REFRESH_FAR ? member->far_serial : 0;
     rc = refresh_source(member->mirror, member->source, &request, &report, &why);

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import re
+import time
 
 import harness
 from harness import DUMP, FINAL, JOURNAL, LAST, SERIAL, Journal, ask_once, equal, long_only
@@ -29,6 +30,15 @@ def serve(lab, data=None, serial=SERIAL, name="RIPE-GRS", **more):
     lab.options[prefix + "dump"] = server.put("ripe.db.gz", data or read(DUMP), **more)
     lab.options[prefix + "serial"] = server.put("RIPE.CURRENTSERIAL", b"%d" % serial)
     return server
+
+
+def put_locally(lab, data, age_s=0, name="dump.db.gz"):
+    """A file that the server's account can read; return its path."""
+    path = os.path.join(lab.root, name)
+    with open(path, "wb") as file:
+        file.write(data)
+    os.utime(path, (time.time() - age_s,) * 2)
+    return path
 
 
 def expect_texts(lab, path):
@@ -215,21 +225,6 @@ def test_server_that_stalls(lab):
     lab.stop()
 
 
-@long_only
-def test_server_that_lies_about_the_length(lab):
-    lab.upstream()
-    server = serve(lab)
-    size = len(read(DUMP))
-    server.plan("ripe.db.gz", length=size + 1000)  # The end never comes: asked for again.
-    server.plan("ripe.db.gz", length=size - 1000, whole=True)  # A gzip file without its end.
-    lab.start(wait=False)
-    lab.wait_for_log(r"ERROR .*RIPE-GRS: the first load failed.*cut off")
-    equal(lab.database.value("SELECT COUNT(*) FROM last"), "0", "objects of half a dump")
-    reload(lab)
-    lab.wait_for_serial(LAST)
-    lab.stop()
-
-
 def test_server_that_drips(lab):
     """Each answer brings a byte and breaks off: the time for a file is for all of them together."""
     lab.options["mirror.dump.max.time"] = 3
@@ -245,6 +240,21 @@ def test_server_that_drips(lab):
     lab.write_properties()
     lab.whoisd("--reload")
     reload(lab)  # Nothing holds it up.
+    lab.wait_for_serial(LAST)
+    lab.stop()
+
+
+@long_only
+def test_server_that_lies_about_the_length(lab):
+    lab.upstream()
+    server = serve(lab)
+    size = len(read(DUMP))
+    server.plan("ripe.db.gz", length=size + 1000)  # The end never comes: asked for again.
+    server.plan("ripe.db.gz", length=size - 1000, whole=True)  # A gzip file without its end.
+    lab.start(wait=False)
+    lab.wait_for_log(r"ERROR .*RIPE-GRS: the first load failed.*cut off")
+    equal(lab.database.value("SELECT COUNT(*) FROM last"), "0", "objects of half a dump")
+    reload(lab)
     lab.wait_for_serial(LAST)
     lab.stop()
 
@@ -325,6 +335,33 @@ def test_expired_serials_are_healed_from_the_dump(lab):
     expect_texts(lab, FINAL)
     upstream.wait_for_event(r"^request \d+ -g RIPE:3:%d-LAST" % (LAST + 1))
     equal(lab.database.value("SELECT COUNT(*) > 0 FROM history"), "1", "history is kept")
+    lab.stop()
+
+
+def test_local_files_that_are_old_fill_a_mirror_and_heal_none(lab):
+    """What an operator has may be old; it does not replace newer data unless he says so."""
+    journal = Journal.read(JOURNAL)
+    journal.trim(100)
+    lab.upstream(journal)
+    dump = put_locally(lab, read(DUMP), 20 * DAY_S)
+    lab.options["nrtm.import.RIPE-GRS.dump"] = dump
+    lab.options["nrtm.import.RIPE-GRS.serial"] = put_locally(lab, b"%d" % SERIAL, name="SERIAL")
+    lab.start()
+    failed = "ERROR .*RIPE-GRS: the automatic reload failed.*"
+    lab.wait_for_log(failed + "written 20 days ago, older than mirror.dump.max.age")
+    still_answers(lab)
+    expect_texts(lab, DUMP)
+    lab.stop()
+    put_locally(lab, read(DUMP), DAY_S)
+    lab.start()
+    lab.wait_for_log(failed + "written 2[34] h before its serial file")
+    expect_texts(lab, DUMP)
+    lab.stop()
+    put_locally(lab, read(FINAL))
+    put_locally(lab, b"%d" % LAST, name="SERIAL")
+    lab.start()
+    lab.wait_for_serial(LAST)
+    expect_texts(lab, FINAL)
     lab.stop()
 
 
@@ -421,6 +458,21 @@ def test_registry_without_nrtm_is_reloaded_by_difference(lab):
     lab.wait_for_log(r"reloaded by difference")
     expect_texts(lab, FINAL)
     equal(lab.database.value("SELECT COUNT(*) > 0 FROM history"), "1", "history")
+    lab.stop()
+
+
+def test_local_dump_without_nrtm_is_loaded_once(lab):
+    """However old it is: it is the one that was loaded."""
+    lab.options["nrtm.import.RIPE-GRS.source"] = "RIPE"
+    lab.options["nrtm.import.RIPE-GRS.mode"] = "dump"
+    lab.options["nrtm.import.RIPE-GRS.dump"] = put_locally(lab, read(DUMP), 20 * DAY_S)
+    lab.start()
+    lab.wait_for_log(r"RIPE-GRS: loaded")
+    lab.stop()
+    lab.start()
+    lab.wait_for_log(r"RIPE-GRS: the (dump is the one loaded last|scheduled reload failed)")
+    equal("scheduled reload failed" in lab.log(), False, "the reload failed")
+    expect_texts(lab, DUMP)
     lab.stop()
 
 

@@ -17,7 +17,7 @@ static struct conf *files[4]; /* All of them live as long as the mirror. */
 static struct mirror_conf confs[4];
 static size_t conf_count;
 static struct mirror *mirror;
-static char dump_path[] = "/tmp/mirror_test.XXXXXX";
+static char dump_path[] = "/tmp/mirror_test.XXXXXX", spool[] = "/tmp/mirror_test.XXXXXX";
 
 static const struct mirror_conf *read_conf(const char *text)
 {
@@ -41,7 +41,7 @@ static void make_mirror(const char *more_rows)
              "nrtm.import.RIPE-GRS.source=RIPE\nnrtm.import.RIPE-GRS.host=127.0.0.1\n"
              "nrtm.import.RIPE-GRS.port=1\n%s",
              more_rows);
-    cr_assert_eq(mirror_new(read_conf(text), NULL, NULL, NULL, &system_clock, &mirror, &why),
+    cr_assert_eq(mirror_new(read_conf(text), NULL, NULL, spool, &system_clock, &mirror, &why),
                  ERR_OK);
 }
 
@@ -57,10 +57,22 @@ static void setup(void)
     int fd = mkstemp(dump_path);
 
     cr_assert_geq(fd, 0);
+    cr_assert_not_null(mkdtemp(spool));
     cr_assert_gt(write(fd, "person: A\nsource: RIPE\n", 23), 0);
     close(fd);
     fake_storage_reset(10);
     log_set_level(LOG_ERROR + 1);
+}
+
+static void remove_spool(void)
+{
+    char path[100];
+
+    snprintf(path, sizeof(path), "%s/RIPE-GRS/loaded", spool);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/RIPE-GRS", spool);
+    rmdir(path);
+    rmdir(spool);
 }
 
 static void teardown(void)
@@ -72,6 +84,7 @@ static void teardown(void)
         conf_free(files[i]);
     }
     unlink(dump_path);
+    remove_spool();
     cr_expect_eq(fake.begun, 0, "a batch or load was left open");
 }
 
