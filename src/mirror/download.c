@@ -360,6 +360,7 @@ static enum err read_serial(struct download *d, int64_t *serial, struct why *why
     const char *url = d->wanted->serial_file;
     struct fetched got = {.modified_s = -1};
     char path[PATH_BYTES];
+    struct why cause;
     struct stat st;
     enum err rc;
 
@@ -377,7 +378,8 @@ static enum err read_serial(struct download *d, int64_t *serial, struct why *why
         d->serial_modified_s = got.modified_s;
         rc = mirror_read_serial(path, serial, why);
         if (rc != ERR_OK) {
-            rc = why_set(why, rc, "%.200s: %.350s", url, strstr(why->text, ": ") + 2);
+            cause = *why;
+            rc = why_set(why, rc, "%.200s: %.350s", url, strstr(cause.text, ": ") + 2);
         }
     }
     unlink(path);
