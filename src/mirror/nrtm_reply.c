@@ -11,9 +11,10 @@
 
 enum reply_range {
     RANGE_NONE,
-    RANGE_WITHIN, /* "Not within MIN-MAX": what the server has. */
-    RANGE_ABSENT, /* "Serials A - B do not exist": one end is ours, the other the server's. */
-    RANGE_FROM_TO /* "from > to (A > B)": A is ours, B the server's newest. */
+    RANGE_WITHIN,  /* "Not within MIN-MAX": what the server has. */
+    RANGE_ABSENT,  /* "Serials A - B do not exist": one end is ours, the other the server's last. */
+    RANGE_MISSING, /* "serials (A - B) don't exist": all of them, only one end is ours. */
+    RANGE_FROM_TO  /* "from > to (A > B)": A is ours, B the server's newest. */
 };
 
 struct reply_row {
@@ -31,7 +32,7 @@ static const struct reply_row reply_rows[] = {
     {STR_INIT("there are no updates available"), OUTCOME_UP_TO_DATE, ALSO_IN_COMMENTS, RANGE_NONE},
     {STR_INIT("exceeds maximum range of"), OUTCOME_TOO_MANY, false, RANGE_NONE},
     {STR_INIT("do not exist"), OUTCOME_PROTOCOL, false, RANGE_ABSENT},
-    {STR_INIT("don't exist"), OUTCOME_PROTOCOL, false, RANGE_ABSENT},
+    {STR_INIT("don't exist"), OUTCOME_PROTOCOL, false, RANGE_MISSING},
     {STR_INIT("range error"), OUTCOME_PROTOCOL, false, RANGE_FROM_TO},
     {STR_INIT("no journal entries greater"), OUTCOME_EXPIRED, false, RANGE_NONE},
     {STR_INIT("no journal entries for this source"), OUTCOME_TRANSIENT, false, RANGE_NONE},
@@ -93,6 +94,22 @@ static enum nrtm_outcome compare_with(int64_t min, int64_t max, const struct nrt
     return request->last > max ? OUTCOME_TOO_MANY : OUTCOME_PROTOCOL;
 }
 
+/*
+ * IRRd 4 asked for 101-200: "101 - 150" when its journal starts at 150, "150 - 200" when it ends
+ * there; asked for 101-LAST: "13 - 101" when it ends at 13. Its predecessors name the serials that
+ * are not there: "101 - 149", "151 - 200". What can mean either, "101 - 200", is taken for the end:
+ * the next request is one to LAST, and its answer is clear.
+ */
+static enum nrtm_outcome compare_absent(const int64_t n[2], bool is_missing,
+                                        const struct nrtm_request *request,
+                                        struct nrtm_reply *reply)
+{
+    bool is_beyond = n[0] < request->first || (request->last >= 0 && n[1] == request->last);
+
+    return is_beyond ? compare_with(-1, is_missing ? n[0] - 1 : n[0], request, reply)
+                     : OUTCOME_EXPIRED;
+}
+
 static enum nrtm_outcome compare(const struct reply_row *row, struct str line, size_t behind,
                                  const struct nrtm_request *request, struct nrtm_reply *reply)
 {
@@ -104,13 +121,12 @@ static enum nrtm_outcome compare(const struct reply_row *row, struct str line, s
                    ? compare_with(n[0], n[1], request, reply)
                    : OUTCOME_PROTOCOL;
     case RANGE_ABSENT:
-        /* "1 - 99": asked from 1, the journal starts at 99. "13 - 323044": it ends at 13, asked for
-         * 323044. */
+    case RANGE_MISSING:
         behind = find_text(line, STR("serials"));
         if (find_numbers(str_sub(line, behind, line.len), n) != 2) {
             return OUTCOME_PROTOCOL;
         }
-        return n[0] >= request->first ? OUTCOME_EXPIRED : compare_with(-1, n[0], request, reply);
+        return compare_absent(n, row->range == RANGE_MISSING, request, reply);
     case RANGE_FROM_TO:
         return find_numbers(str_sub(line, behind, line.len), n) == 2
                    ? compare_with(-1, n[1], request, reply)

@@ -55,7 +55,7 @@ ParameterizedTestParameters(nrtm_reply, knows_every_message)
          -1},
         {"% Warning: there are no newer updates available", false, OUTCOME_UP_TO_DATE, -1},
         {"% Warning (1): there are no newer updates available", false, OUTCOME_UP_TO_DATE, -1},
-        {"% ERROR: serials (101 - 200) don't exist!", true, OUTCOME_EXPIRED, -1},
+        {"% ERROR: serials (101 - 199) don't exist!", true, OUTCOME_EXPIRED, -1},
         {"% ERROR: range error 'from > to' (101 > 100)", true, OUTCOME_UP_TO_DATE, 100},
         {"% ERROR: range error 'from > to' (101 > 90)", true, OUTCOME_BEHIND, 90},
         {"% ERROR: mirror access denied", true, OUTCOME_DENIED, -1},
@@ -116,4 +116,41 @@ Test(nrtm_reply, asks_again_for_less_when_a_bounded_request_went_too_far)
                                     &request, &reply),
                  OUTCOME_TOO_MANY);
     cr_expect_eq(reply.upstream_max, 300);
+}
+
+struct end_case {
+    char line[80];
+    enum nrtm_outcome outcome;
+    int64_t upstream_max;
+};
+
+/* Asked: 101-200. */
+ParameterizedTestParameters(nrtm_reply, tells_an_end_that_is_too_new_from_a_beginning_too_old)
+{
+    // clang-format off
+    static struct end_case cases[] = {
+        {"%% ERROR: Serials 150 - 200 do not exist", OUTCOME_TOO_MANY, 150},
+        {"%% ERROR: Serials 199 - 200 do not exist", OUTCOME_TOO_MANY, 199},
+        {"%% ERROR: Serials 101 - 200 do not exist", OUTCOME_TOO_MANY, 101},
+        {"%% ERROR: Serials 100 - 200 do not exist", OUTCOME_UP_TO_DATE, 100},
+        {"%% ERROR: Serials 99 - 200 do not exist", OUTCOME_BEHIND, 99},
+        {"%% ERROR: Serials 101 - 150 do not exist", OUTCOME_EXPIRED, -1},
+        {"%% ERROR: Serials 101 - 300 do not exist", OUTCOME_EXPIRED, -1},
+        {"% ERROR: serials (151 - 200) don't exist!", OUTCOME_TOO_MANY, 150},
+        {"% ERROR: serials (101 - 200) don't exist!", OUTCOME_UP_TO_DATE, 100},
+        {"% ERROR: serials (101 - 149) don't exist!", OUTCOME_EXPIRED, -1},
+    };
+    // clang-format on
+    return cr_make_param_array(struct end_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct end_case *c, nrtm_reply,
+                  tells_an_end_that_is_too_new_from_a_beginning_too_old)
+{
+    const struct nrtm_request request = {3, 101, 200, false};
+    struct nrtm_reply reply;
+
+    cr_expect_eq(nrtm_reply_meaning(str_from(c->line), true, &request, &reply), c->outcome, "%s",
+                 c->line);
+    cr_expect_eq(reply.upstream_max, c->upstream_max, "%s", c->line);
 }

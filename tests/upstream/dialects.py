@@ -6,8 +6,9 @@
     irrd          IRRd 4, on the whois port: no banner, %% ERROR, -k keeps the connection for more requests
     irrd-legacy   IRRd 2 and 3: START with the name as configured, END all in capitals, -k as above
 
-A refusal has a kind: up-to-date, too-old, too-new, expired, denied, unknown-source, version, syntax,
-no-journal, too-many. Its text is formatted with source, first, last, min, max and limit.
+A refusal has a kind: up-to-date, too-old, too-new (the first serial), beyond (the last one), expired,
+denied, unknown-source, version, syntax, no-journal, too-many. Its text is formatted with source, first,
+last, min, max, limit, and with the serials before and behind what there is.
 """
 
 RIPE_BANNER = (b"% The RIPE Database is subject to Terms and Conditions.\n"
@@ -45,6 +46,7 @@ class Ripe(Dialect):
     banner, banner_first, strict_case = RIPE_BANNER, True, True
     refusals = {
         "up-to-date": OUT_OF_RANGE, "too-old": OUT_OF_RANGE, "too-new": OUT_OF_RANGE,
+        "beyond": OUT_OF_RANGE,
         "expired": "%ERROR:401: (Requesting serials older than 14 days will be rejected)\n",
         "denied": "%ERROR:402: not authorised to mirror the database from IP address 127.0.0.1\n",
         "unknown-source": "%ERROR:403: unknown source {source}\n",
@@ -68,6 +70,7 @@ class Irrd(Dialect):
         "up-to-date": "% Warning: there are no newer updates available\n",
         "too-old": "%% ERROR: Serials {first} - {min} do not exist\n",
         "too-new": "%% ERROR: Serials {max} - {first} do not exist\n",
+        "beyond": "%% ERROR: Serials {max} - {last} do not exist\n",
         "expired": "%% ERROR: Requesting serials older than 14 days will be rejected\n",
         "denied": "%% ERROR: Access denied\n",
         "unknown-source": "%% ERROR: Unknown source: {source}\n",
@@ -87,8 +90,9 @@ class IrrdLegacy(Irrd):
     head, tail = "\n\n", "\n"
     refusals = dict(Irrd.refusals, **{
         "up-to-date": "% Warning: there are no newer updates available!\n",
-        "too-old": "% ERROR: serials ({first} - {min}) don't exist!\n",
+        "too-old": "% ERROR: serials ({first} - {before}) don't exist!\n",
         "too-new": "% ERROR: range error 'from > to' ({first} > {max})\n",
+        "beyond": "% ERROR: serials ({behind} - {last}) don't exist!\n",
         "denied": "% ERROR: mirror access denied\n",
         "unknown-source": "% ERROR: Unknown db ({source}) in mirror request\n",
         "no-journal": "% ERROR: Database ({source}) is a non-mirrored db!\n",

@@ -269,10 +269,12 @@ class Session:
         else:
             self.refuse("syntax")
 
-    def refuse(self, kind, source="", first=0):
+    def refuse(self, kind, source="", first=0, last=0):
         """In the words of the dialect, and end."""
-        self.send(self.dialect.refusal(kind, source=source, first=first, min=self.journal.first,
-                                       max=self.journal.last, limit=self.upstream.range_limit))
+        oldest, newest = self.journal.first, self.journal.last
+        self.send(self.dialect.refusal(kind, source=source, first=first, last=last, min=oldest,
+                                       before=oldest - 1, max=newest, behind=newest + 1,
+                                       limit=self.upstream.range_limit))
         if kind == "up-to-date" and not self.dialect.pushes:
             return
         raise Ended("error")
@@ -290,16 +292,18 @@ class Session:
         newest = journal.last
         is_open = last_text.upper() == "LAST" or (is_keepalive and dialect.pushes)
         last = newest if is_open else int(last_text)
-        if first == newest + 1:
+        if is_open and first == newest + 1:
             self.stay = is_keepalive and not dialect.pushes
             self.refuse("up-to-date", source, first)
             return
+        if is_open and first > newest:
+            self.refuse("too-new", source, first)
         if not is_open and last < first:
             self.refuse("syntax")
-        if first > newest or last > newest:
-            self.refuse("too-new", source, max(first, last))
         if first < journal.first:
             self.refuse("too-old", source, first)
+        if last > newest:
+            self.refuse("beyond", source, first, last)
         if self.upstream.range_limit and last - first >= self.upstream.range_limit:
             self.refuse("too-many")
         is_expired = self.upstream.oldest is not None and first < self.upstream.oldest
