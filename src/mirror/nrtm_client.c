@@ -70,12 +70,18 @@ void client_note_position(struct nrtm_client *client, int64_t position)
     }
 }
 
+/* A range up to LAST and some refusals tell where the upstream ends, a closed range only how far it
+ * comes at least. */
 static void note_upstream(struct nrtm_client *client)
 {
-    int64_t newest = nrtm_session_reply(client->session).upstream_max;
+    int64_t newest = nrtm_session_reply(client->session).upstream_max, first, last;
 
+    nrtm_session_range(client->session, &first, &last);
     if (newest >= 0) {
         client->status.upstream_max = newest;
+        client->knows_newest = true;
+    } else if (last > client->status.upstream_max) {
+        client->status.upstream_max = last;
     }
 }
 
@@ -86,7 +92,7 @@ static void note_catchup(struct nrtm_client *client)
 
     if (left > CATCHUP_SERIALS && client->status.standing != STANDING_CATCHUP) {
         client_set_standing(client, STANDING_CATCHUP);
-    } else if (newest >= 0 && left <= 0 && client->status.standing != STANDING_STREAM) {
+    } else if (client->knows_newest && left <= 0 && client->status.standing != STANDING_STREAM) {
         client_set_standing(client, STANDING_STREAM);
     }
 }
@@ -371,16 +377,17 @@ bool client_is_polling(const struct nrtm_client *client)
            (client->conf.mode == NRTM_MODE_AUTO && client->closes_ranges);
 }
 
+/* Part by part where all at once cannot be had. Only a newest serial that is known makes LAST a
+ * part that is small enough; the part that goes beyond it is refused, and that tells it. */
 static struct nrtm_request next_request(const struct nrtm_client *client)
 {
     const struct nrtm_client_conf *conf = &client->conf;
     struct nrtm_request request = {conf->version, client->status.position + 1, -1, false};
-    int64_t newest = client->status.upstream_max;
 
     if (client->range_limit > 0) {
         int64_t last = client->status.position + client->range_limit;
 
-        request.last = newest < 0 || last < newest ? last : -1;
+        request.last = client->knows_newest && last >= client->status.upstream_max ? -1 : last;
     } else if (!client->wants_range) {
         request.keep_open = !client_is_polling(client);
     }

@@ -59,7 +59,7 @@ struct nrtm_client_status {
     int64_t standing_since_ms; /**< Wall clock. */
     struct nrtm_counters counters;
     int64_t position;     /**< Newest serial known complete. */
-    int64_t upstream_max; /**< -1: unknown. */
+    int64_t upstream_max; /**< Newest serial that the upstream is known to have; -1: unknown. */
     int64_t fresh_ms;     /**< Wall clock when the mirror was last known to be up to date, in this
                                run or before; 0: not known yet. */
     int64_t last_connect_ms; /**< Wall clock; 0: never. */

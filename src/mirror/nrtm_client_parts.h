@@ -54,6 +54,8 @@ struct nrtm_client {
     bool closes_ranges;  /* Mode auto: the server does not push. */
     bool wants_range;    /* Ask for a closed range next: heartbeat. */
     int64_t range_limit; /* Serials per request; 0: all. */
+    bool knows_newest;   /* status.upstream_max is what the upstream said its newest is, and nothing
+                            has shown since that it is far beyond. */
     bool is_narrow;      /* Around a serial that the server cannot send: grows again. */
     int64_t cut_position, cut_serial; /* Where the server broke off last; serial -1: not known. */
     int cuts;                         /* So often in a row. */

@@ -38,9 +38,12 @@ static int64_t until_midnight_ms(const struct nrtm_client *client)
  * again. */
 static void adapt_range(struct nrtm_client *client)
 {
-    int64_t told = client->session != NULL ? nrtm_session_reply(client->session).range_limit : 0;
+    struct nrtm_reply told = {-1, -1, 0};
     int64_t limit = client->range_limit;
 
+    if (client->session != NULL) {
+        told = nrtm_session_reply(client->session);
+    }
     switch (client->outcome) {
     case OUTCOME_COMPLETE:
         if (client->is_narrow) {
@@ -48,11 +51,22 @@ static void adapt_range(struct nrtm_client *client)
         }
         break;
     case OUTCOME_TOO_MANY:
-        limit = told > 0 && told != limit ? told : limit / 2;
+        if (told.upstream_max >= 0) {
+            break; /* Beyond its newest serial, which is known now. */
+        }
+        client->knows_newest = false;
+        if (limit == 0 || (told.range_limit > 0 && told.range_limit < limit)) {
+            limit = told.range_limit;
+        } else if (client->request.last >= 0) {
+            limit /= 2;
+        }
         break;
     case OUTCOME_START_TIMEOUT:
-        if (client->retry.last == OUTCOME_START_TIMEOUT) {
-            limit = limit == 0 ? FIRST_RANGE : limit / 2 < LEAST_RANGE ? LEAST_RANGE : limit / 2;
+        client->knows_newest = false;
+        if (limit == 0 && client->retry.last == OUTCOME_START_TIMEOUT) {
+            limit = FIRST_RANGE;
+        } else if (limit > LEAST_RANGE) {
+            limit = limit / 2 < LEAST_RANGE ? LEAST_RANGE : limit / 2;
         }
         break;
     case OUTCOME_UP_TO_DATE:

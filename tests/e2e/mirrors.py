@@ -107,15 +107,28 @@ def test_each_refusal_is_understood_in_each_dialect(lab):
 
 
 def test_ranges_are_split_where_a_server_limits_them(lab):
-    upstream = lab.upstream(dialect="irrd")
-    upstream.range_limit = 100
+    """Also for a mirror that knew where the server ended, before it was away for long. One request goes
+    beyond the end, and so learns where it is."""
+    limit, known = 70, SERIAL + 50
+    upstream = lab.upstream(dialect="irrd", last=known)
+    upstream.range_limit = limit
+    lab.options["nrtm.import.RIPE-GRS.poll"] = 3600  # Requests come when this test wants them.
     lab.load()
     lab.start()
+    lab.wait_for_serial(known)
+    wait_for_states(lab, {"RIPE-GRS": "stream"})
+    at = len(upstream.events)
+    upstream.publish(LAST)
+    set_serial(lab, "RIPE-GRS", known)
     lab.wait_for_serial(LAST)
-    requests = [event.split(" -g ")[1] for event in upstream.events if " -g " in event]
-    equal(requests[0], "RIPE:3:%d-LAST -k" % (SERIAL + 1), "first request")
-    equal(requests[1:3], ["RIPE:3:%d-%d" % (SERIAL + at, SERIAL + at + 99) for at in (1, 101)],
-          "requests after the refusal")
+    wait_for_states(lab, {"RIPE-GRS": "stream"})
+    firsts = range(known + 1, LAST + 1, limit)
+    equal(firsts[-1] + limit - 1 > LAST, True, "the last part is a short one")
+    equal([event.split(" -g ")[1] for event in upstream.events[at:] if " -g " in event],
+          ["RIPE:3:%d-LAST" % firsts[0]]
+          + ["RIPE:3:%d-%d" % (first, first + limit - 1) for first in firsts]
+          + ["RIPE:3:%d-LAST" % firsts[-1]], "requests")
+    equal(lab.status()["source_max"], LAST, "newest serial")
     expect_texts(lab, FINAL)
     lab.stop()
 

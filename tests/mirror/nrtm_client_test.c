@@ -205,6 +205,60 @@ Test(nrtm_client, cuts_its_requests_to_the_servers_limit)
     cr_expect_str_eq(fake_sent(conn), "-g RIPE:3:111-LAST\n");
 }
 
+/* What is asked for next, answered by this. */
+static void expect_request(const char *request, const char *answer)
+{
+    struct conn *conn = fake_accept();
+
+    cr_expect_str_eq(fake_sent(conn), request);
+    fake_receive(conn, answer);
+    fake_advance(fake_next_timer_ms());
+}
+
+/* The newest serial of before an outage says nothing of how far the server is behind it. */
+Test(nrtm_client, cuts_its_requests_also_when_it_was_up_to_date_before)
+{
+    static const char too_many[] =
+        "%% ERROR: Serial range requested exceeds maximum range of 100\n\n\n";
+
+    nrtm_client_start(client);
+    expect_request("-g RIPE:3:11-LAST -k\n", "%START Version: 3 RIPE 11-12\n\n%END RIPE\n\n");
+    expect_request("-g RIPE:3:13-LAST\n", too_many);
+    expect_request("-g RIPE:3:13-112\n", "%START Version: 3 RIPE 13-112\n\n%END RIPE\n\n");
+    cr_expect_eq(status().standing, STANDING_CATCHUP, "nothing says that this is all");
+    cr_expect_eq(status().upstream_max, 112);
+    expect_request("-g RIPE:3:113-212\n", "%START Version: 3 RIPE 113-212\n\n%END RIPE\n\n");
+    expect_request("-g RIPE:3:213-312\n", "%% ERROR: Serials 240 - 312 do not exist\n\n\n");
+    cr_expect_eq(status().upstream_max, 240);
+    expect_request("-g RIPE:3:213-LAST\n", "%START Version: 3 RIPE 213-240\n\n%END RIPE\n\n");
+    cr_expect_eq(status().standing, STANDING_STREAM);
+    expect_request("-g RIPE:3:241-LAST\n", too_many);
+    expect_request("-g RIPE:3:241-340\n", "%START Version: 3 RIPE 241-340\n\n%END RIPE\n\n");
+    expect_request("-g RIPE:3:341-440\n", "%% ERROR: Serials 340 - 440 do not exist\n\n\n");
+    expect_request("-g RIPE:3:341-LAST\n", "% Warning: there are no newer updates available\n");
+    cr_expect_eq(logged("asks for 100 serials at a time"), 1, "not for less");
+    cr_expect_eq(status().failures, 0);
+}
+
+Test(nrtm_client, asks_a_server_that_became_slow_for_less)
+{
+    nrtm_client_start(client);
+    expect_request("-g RIPE:3:11-LAST -k\n", "%START Version: 3 RIPE 11-12\n\n%END RIPE\n\n");
+    for (int i = 0; i < 2; i++) {
+        cr_expect_str_eq(fake_sent(fake_accept()), "-g RIPE:3:13-LAST\n");
+        fake_advance(300 * 1000);
+        fake_advance(fake_next_timer_ms());
+    }
+    expect_request("-g RIPE:3:13-64012\n", "%ERROR:401: invalid range: Not within 1-40000\n\n");
+    cr_expect_str_eq(fake_sent(fake_accept()), "-g RIPE:3:13-LAST\n", "less than that");
+    fake_advance(300 * 1000);
+    fake_advance(fake_next_timer_ms());
+    expect_request("-g RIPE:3:13-32012\n", "%START Version: 3 RIPE 13-32012\n\n%END RIPE\n\n");
+    expect_request("-g RIPE:3:32013-64012\n", "%ERROR:401: invalid range: Not within 1-40000\n\n");
+    expect_request("-g RIPE:3:32013-LAST\n", "%START Version: 3 RIPE 32013-40000\n\n%END RIPE\n\n");
+    cr_expect_eq(fake.hw, 40000);
+}
+
 Test(nrtm_client, does_not_ask_at_once_again_for_a_part_that_brought_nothing)
 {
     struct conn *conn = start();
