@@ -5,6 +5,8 @@
  *                                                     ^  v
  *                                                     held
  *
+ * From requested and receiving a refusal leads to refused, until it has been explained.
+ *
  * The way of a session is in nrtm_steps[], what follows from its end in nrtm_end.c. Every change
  * of state passes client_event(); a pair that is not in the table is a mistake of ours: logged, and
  * the session ended.
@@ -21,6 +23,7 @@
 
 enum {
     COMMIT_AFTER_MS = 40,
+    EXPLAIN_S = 5,              /* For a refusal that may be explained. */
     LOOK_S = 5,                 /* Between two looks at a stream: alive, moving? */
     CATCHUP_SERIALS = 1000,     /* This far behind the upstream is catching up. */
     PROBE_GRACE_MS = 60 * 1000, /* Beyond two polls, for what a probe said is newer. */
@@ -170,6 +173,9 @@ static void follow_session(struct nrtm_client *client, enum nrtm_outcome outcome
     }
     if (nrtm_session_is_waiting(client->session)) {
         client_event(client, EVENT_FULL);
+    }
+    if (client->state != NRTM_REFUSED && nrtm_session_is_refused(client->session)) {
+        client_event(client, EVENT_REFUSED);
     }
 }
 
@@ -525,6 +531,19 @@ static enum client_event go_on(struct nrtm_client *client)
     return EVENT_NONE;
 }
 
+static void on_explain_timeout(void *context)
+{
+    struct nrtm_client *client = context;
+
+    over_by_session(client, nrtm_session_end(client->session));
+}
+
+static enum client_event await_explanation(struct nrtm_client *client)
+{
+    loop_timer_start(client->loop, &client->deadline, EXPLAIN_S, 0, on_explain_timeout, client);
+    return EVENT_NONE;
+}
+
 static enum client_event end_moved(struct nrtm_client *client)
 {
     client->outcome = OUTCOME_MOVED;
@@ -581,6 +600,7 @@ static const struct nrtm_step nrtm_steps[] = {
 
     {NRTM_REQUESTED, EVENT_RUN, NRTM_REQUESTED, nothing},
     {NRTM_REQUESTED, EVENT_START, NRTM_RECEIVING, note_start},
+    {NRTM_REQUESTED, EVENT_REFUSED, NRTM_REFUSED, await_explanation},
     {NRTM_REQUESTED, EVENT_OVER, NRTM_WAITING, client_end_session},
     {NRTM_REQUESTED, EVENT_MOVED, NRTM_WAITING, end_moved},
     {NRTM_REQUESTED, EVENT_STOP, NRTM_STOPPED, end_stopped},
@@ -590,12 +610,18 @@ static const struct nrtm_step nrtm_steps[] = {
     {NRTM_RECEIVING, EVENT_MOVED, NRTM_WAITING, end_moved},
     {NRTM_RECEIVING, EVENT_STOP, NRTM_STOPPED, end_stopped},
     {NRTM_RECEIVING, EVENT_FULL, NRTM_HELD, hold},
+    {NRTM_RECEIVING, EVENT_REFUSED, NRTM_REFUSED, await_explanation},
 
     {NRTM_HELD, EVENT_RUN, NRTM_HELD, nothing},
     {NRTM_HELD, EVENT_ROOM, NRTM_RECEIVING, go_on},
     {NRTM_HELD, EVENT_OVER, NRTM_WAITING, client_end_session},
     {NRTM_HELD, EVENT_MOVED, NRTM_WAITING, end_moved},
     {NRTM_HELD, EVENT_STOP, NRTM_STOPPED, end_stopped},
+
+    {NRTM_REFUSED, EVENT_RUN, NRTM_REFUSED, nothing},
+    {NRTM_REFUSED, EVENT_OVER, NRTM_WAITING, client_end_session},
+    {NRTM_REFUSED, EVENT_MOVED, NRTM_WAITING, end_moved},
+    {NRTM_REFUSED, EVENT_STOP, NRTM_STOPPED, end_stopped},
 };
 // clang-format on
 

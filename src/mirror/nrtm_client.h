@@ -45,7 +45,8 @@ struct nrtm_client_conf {
     X(NRTM_CONNECTING, "connecting")                                                               \
     X(NRTM_REQUESTED, "requested") /* until %START or a message */                                 \
     X(NRTM_RECEIVING, "receiving")                                                                 \
-    X(NRTM_HELD, "held") /* until there is room for an operation; reads nothing meanwhile */
+    X(NRTM_HELD, "held")       /* until there is room for an operation; reads nothing meanwhile */ \
+    X(NRTM_REFUSED, "refused") /* until the upstream has said why */
 
 enum nrtm_state {
 #define X(name, text) name,

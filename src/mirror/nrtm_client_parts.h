@@ -12,12 +12,13 @@ enum client_event {
     EVENT_DUE,      /* The time for the next attempt has come. */
     EVENT_POSITION, /* We know where we are. */
     EVENT_CONNECTED,
-    EVENT_START, /* %START was read. */
-    EVENT_FULL,  /* There is no room for an operation. */
-    EVENT_ROOM,  /* There is again. */
-    EVENT_OVER,  /* The session is over; client->outcome says how. */
-    EVENT_MOVED, /* The position was edited. */
-    EVENT_STOP,  /* Stopped by the owner. */
+    EVENT_START,   /* %START was read. */
+    EVENT_FULL,    /* There is no room for an operation. */
+    EVENT_ROOM,    /* There is again. */
+    EVENT_REFUSED, /* The reason may follow. */
+    EVENT_OVER,    /* The session is over; client->outcome says how. */
+    EVENT_MOVED,   /* The position was edited. */
+    EVENT_STOP,    /* Stopped by the owner. */
 };
 
 struct nrtm_client {
@@ -44,7 +45,7 @@ struct nrtm_client {
     char why[600]; /* Explains the outcome; "" when there is nothing to say. */
 
     struct loop_timer due;      /* WAITING: the next attempt. */
-    struct loop_timer deadline; /* REQUESTED: %START. RECEIVING: a look at the stream. */
+    struct loop_timer deadline; /* REQUESTED: %START. RECEIVING: a look at it. REFUSED: why. */
     struct loop_timer quiet;    /* Nothing more has arrived: commit. */
     struct loop_timer room;     /* HELD: is there room now? */
 

@@ -53,6 +53,7 @@ struct nrtm_session {
     } op;
     bool is_waiting; /* `op` is in no batch yet: there is no room for one. */
     struct room_wait room;
+    bool is_refused; /* OUTCOME_DENIED, once that is explained. */
     bool warned_comments, warned_backwards;
     enum nrtm_outcome ended; /* Nothing is committed any more once this is set. */
     char start_line[160];
@@ -514,8 +515,12 @@ static enum nrtm_outcome take_event(struct nrtm_session *s, const struct nrtm_ev
     return OUTCOME_GOES_ON;
 }
 
-/* Some refusals are explained by comment lines behind them: whether for today only, for example. */
-static void add_explanation(struct nrtm_session *s)
+/*
+ * Some refusals are explained by comment lines behind them: whether for today only, for example. A
+ * blank line or anything else ends them.
+ * @return Whether that was all.
+ */
+static bool add_explanation(struct nrtm_session *s)
 {
     struct nrtm_event event;
     size_t used = strlen(s->why.text);
@@ -526,13 +531,14 @@ static void add_explanation(struct nrtm_session *s)
         used += (size_t)snprintf(s->why.text + used, sizeof(s->why.text) - used, "%s%s",
                                  text.len > 0 ? " " : "", log_quote(text).text);
     }
+    return event.kind != NRTM_MORE || nrtm_stream_is_at_blank(s->stream);
 }
 
 /* What waits, then all events that the stream has, until one has to wait; what was complete before
  * a bad one is kept. */
 static enum nrtm_outcome take_events(struct nrtm_session *s)
 {
-    enum nrtm_outcome outcome = s->ended, committed;
+    enum nrtm_outcome outcome = nrtm_session_is_refused(s) ? OUTCOME_DENIED : s->ended, committed;
     struct nrtm_event event;
 
     if (outcome == OUTCOME_GOES_ON && s->is_waiting) {
@@ -542,8 +548,11 @@ static enum nrtm_outcome take_events(struct nrtm_session *s)
            nrtm_stream_next(s->stream, &event) != NRTM_MORE) {
         outcome = take_event(s, &event);
     }
-    if (outcome == OUTCOME_DENIED) {
-        add_explanation(s);
+    if (outcome == OUTCOME_DENIED && s->ended == OUTCOME_GOES_ON) {
+        s->is_refused = true;
+        if (!add_explanation(s)) {
+            return OUTCOME_GOES_ON;
+        }
     }
     if (outcome != OUTCOME_GOES_ON && s->ended == OUTCOME_GOES_ON) {
         committed = nrtm_session_commit(s);
@@ -564,6 +573,11 @@ bool nrtm_session_is_waiting(const struct nrtm_session *s)
     return s->is_waiting && s->ended == OUTCOME_GOES_ON;
 }
 
+bool nrtm_session_is_refused(const struct nrtm_session *s)
+{
+    return s->is_refused && s->ended == OUTCOME_GOES_ON;
+}
+
 enum nrtm_outcome nrtm_session_go_on(struct nrtm_session *s)
 {
     return take_events(s);
@@ -576,7 +590,7 @@ enum nrtm_outcome nrtm_session_end(struct nrtm_session *s)
         (void)take_events(s);
     }
     if (s->ended == OUTCOME_GOES_ON && nrtm_session_commit(s) == OUTCOME_GOES_ON) {
-        s->ended = OUTCOME_PEER_CLOSED;
+        s->ended = s->is_refused ? OUTCOME_DENIED : OUTCOME_PEER_CLOSED;
     }
     return s->ended;
 }

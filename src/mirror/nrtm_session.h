@@ -60,7 +60,10 @@ bool nrtm_session_is_waiting(const struct nrtm_session *session);
 /** Apply what waits and what has been fed behind it, if there is room now. @return As
  * nrtm_session_feed(). */
 enum nrtm_outcome nrtm_session_go_on(struct nrtm_session *session);
-/** The peer has closed: apply what was complete, less what waits. @return Never OUTCOME_GOES_ON. */
+/** Whether the upstream has refused and may yet say why: feed that too, or end the session. */
+bool nrtm_session_is_refused(const struct nrtm_session *session);
+/** The peer has closed, or nothing more is waited for: apply what was complete, less what waits.
+ * @return Never OUTCOME_GOES_ON. */
 enum nrtm_outcome nrtm_session_end(struct nrtm_session *session);
 /** Commit what is pending. @return OUTCOME_GOES_ON or how the session ended. */
 enum nrtm_outcome nrtm_session_commit(struct nrtm_session *session);

@@ -32,6 +32,7 @@ struct nrtm_stream {
     struct paragraph paragraph;
     bool is_delete;
     int64_t serial;
+    bool at_blank;
     bool at_eof;
 };
 
@@ -67,6 +68,11 @@ void nrtm_stream_feed(struct nrtm_stream *stream, struct str bytes)
 void nrtm_stream_end(struct nrtm_stream *stream)
 {
     stream->at_eof = true;
+}
+
+bool nrtm_stream_is_at_blank(const struct nrtm_stream *stream)
+{
+    return stream->at_blank;
 }
 
 bool nrtm_stream_in_operation(const struct nrtm_stream *stream)
@@ -256,7 +262,8 @@ static enum nrtm_event_kind line_between_objects(struct nrtm_stream *stream,
     if (line.len > stream->max_object) {
         return too_long(stream, event, line);
     }
-    if (str_trim(line).len == 0) {
+    stream->at_blank = str_trim(line).len == 0;
+    if (stream->at_blank) {
         return NRTM_MORE;
     }
     if (line.at[0] == '#') {

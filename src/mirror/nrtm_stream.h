@@ -51,5 +51,7 @@ void nrtm_stream_end(struct nrtm_stream *stream);
 /** @param event  Filled; its slices are valid until the next call of _next(), _feed() or _end().
  * @return event->kind. */
 enum nrtm_event_kind nrtm_stream_next(struct nrtm_stream *stream, struct nrtm_event *event);
+/** Whether the last line that was read is a blank one between operations. */
+bool nrtm_stream_is_at_blank(const struct nrtm_stream *stream);
 /** Whether an operation was begun and is not complete. */
 bool nrtm_stream_in_operation(const struct nrtm_stream *stream);

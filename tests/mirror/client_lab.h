@@ -17,6 +17,7 @@
 #define HEAD      "%START Version: 3 RIPE 11-12\n\n"
 #define OP(n)     "ADD " #n "\n\nperson: A\n\n"
 #define OPERATION "ADD 11\n\nperson: A\n\n"
+#define REFUSED   "%ERROR:201: access denied for 192.0.2.1\n"
 #define CURRENT   "%ERROR:401: invalid range: Not within 1-10\n\n"
 
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };

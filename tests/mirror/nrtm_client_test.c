@@ -280,7 +280,7 @@ ParameterizedTestParameters(nrtm_client, answers_each_refusal_in_its_way)
 {
     // clang-format off
     static struct refusal refusals[] = {
-        {"%ERROR:402: not authorised to mirror the database from IP address 192.0.2.1\n",
+        {"%ERROR:402: not authorised to mirror the database from IP address 192.0.2.1\n\n",
          "reason=denied", STANDING_DENIED, 12 * MINUTE, 18 * MINUTE},
         {"%ERROR:403: unknown source RIPE\n", "reason=protocol-error", STANDING_BACKOFF,
          10 * MINUTE, 10 * MINUTE},
@@ -465,14 +465,16 @@ Test(nrtm_client, commits_what_is_whole_when_it_is_stopped)
 
 Test(nrtm_client, can_be_stopped_started_and_moved_in_every_state)
 {
-    for (int state = 0; state < 5; state++) {
+    static const char *const answers[] = {"", "", "", HEAD, CURRENT, REFUSED};
+
+    for (int state = 0; state < 6; state++) {
         nrtm_client_start(client);
         if (state == 1) {
             fake_refuse("no");
         } else if (state == 2) {
             fake_accept();
         } else if (state >= 3) {
-            fake_receive(fake_accept(), state == 3 ? HEAD : CURRENT);
+            fake_receive(fake_accept(), answers[state]);
         }
         nrtm_client_start(client);
         nrtm_client_position_moved(client);

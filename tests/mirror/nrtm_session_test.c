@@ -138,6 +138,12 @@ ParameterizedTestParameters(nrtm_session, applies_what_is_complete_and_nothing_e
          START3 "% Your request has been denied to protect private data.\n"
                 "% (Requesting serials older than 14 days will be rejected)\n",
          "", OUTCOME_EXPIRED, 10},
+        {"refusal with its reason", 3, true,
+         START3 ADD(11, "A") "%ERROR:201: access denied for 192.0.2.1\n%\n% for today\n\n",
+         ADDED(11, "A"), OUTCOME_DENIED, 11},
+        {"refusal, then closed", 3, true, "%ERROR:201: access denied for 192.0.2.1\n% for to", "",
+         OUTCOME_DENIED, 10},
+        {"refusal without line end", 3, true, "%% Access denied", "", OUTCOME_DENIED, 10},
         {"up to date, RIPE", 3, true, "% banner\n\n%ERROR:401: invalid range: Not within 1-10\n\n",
          "", OUTCOME_UP_TO_DATE, 10},
         {"up to date, IRRd", 3, true, "% Warning: there are no newer updates available\n", "",

@@ -351,17 +351,61 @@ Test(nrtm_client, tells_a_serial_file_that_does_not_match)
 
 Test(nrtm_client, comes_back_after_midnight_when_it_is_refused_for_today)
 {
-    fake_receive(start(), "%ERROR:201: access denied for 192.0.2.1\n%\n"
-                          "% Sorry, access from your host has been temporarily\n"
-                          "% denied because of a connection limit.\n\n");
+    fake_receive(start(), REFUSED "%\n"
+                                  "% Sorry, access from your host has been temporarily\n"
+                                  "% denied because of a connection limit.\n\n");
     cr_expect_eq(status().standing, STANDING_DENIED);
     cr_expect_eq((fake_now_ms + fake_next_timer_ms()) / 1000 % (24 * 3600), 60,
                  "a minute after midnight UTC");
     fake_advance(fake_next_timer_ms());
-    fake_receive(fake_accept(), "%ERROR:201: access denied for 192.0.2.1\n%\n"
-                                "% Sorry, access from your host has been permanently\n"
-                                "% denied.\n\n");
+    fake_receive(fake_accept(), REFUSED "%\n"
+                                        "% Sorry, access from your host has been permanently\n"
+                                        "% denied.\n\n");
     cr_expect_leq(fake_next_timer_ms(), 40 * MINUTE);
+}
+
+Test(nrtm_client, waits_for_what_explains_a_refusal)
+{
+    struct conn *conn = start();
+
+    fake_receive(conn, REFUSED);
+    expect_state(NRTM_REFUSED);
+    cr_expect_eq(logged("reason=denied"), 0);
+    fake_receive(conn, "%\n% Sorry, access from your host has been tem");
+    fake_receive(conn, "porarily\n% denied because of a connection limit.\n");
+    expect_state(NRTM_REFUSED);
+    fake_receive(conn, "\n");
+    expect_state(NRTM_WAITING);
+    cr_expect_eq(logged("access from your host has been temporarily"), 1);
+    cr_expect_eq((fake_now_ms + fake_next_timer_ms()) / 1000 % (24 * 3600), 60,
+                 "a minute after midnight UTC");
+}
+
+Test(nrtm_client, takes_a_refusal_as_explained_when_the_server_closes)
+{
+    struct conn *conn = start();
+
+    fake_receive(conn, REFUSED);
+    fake_receive(conn, "% temporarily\n");
+    fake_eof(conn);
+    cr_expect_eq(status().standing, STANDING_DENIED);
+    cr_expect_eq((fake_now_ms + fake_next_timer_ms()) / 1000 % (24 * 3600), 60);
+}
+
+Test(nrtm_client, does_not_wait_for_an_explanation_without_end)
+{
+    struct conn *conn = start();
+
+    fake_receive(conn, HEAD OP(11) REFUSED);
+    for (int second = 0; second < 5; second++) {
+        expect_state(NRTM_REFUSED);
+        fake_receive(conn, "%\n");
+        fake_advance(1000);
+    }
+    expect_state(NRTM_WAITING);
+    cr_expect_eq(status().standing, STANDING_DENIED);
+    cr_expect_eq(fake.hw, 11, "what was whole is kept");
+    cr_expect_leq(fake_next_timer_ms(), 18 * MINUTE);
 }
 
 Test(nrtm_client, moves_hw_over_filtered_serials_by_heartbeat)
