@@ -73,9 +73,7 @@ static void take_rule(void *context, const struct acl_row *row)
         break;
     case ACL_TABLE_LIMIT:
         address_list_add(&rules->limits, &range, row->limit);
-        if (row->any_connections) {
-            address_list_add(&rules->connections, &range, 0);
-        }
+        address_list_add(&rules->connections, &range, row->any_connections);
         break;
     }
 }

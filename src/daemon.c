@@ -11,6 +11,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,9 +23,10 @@
 #include "base/log.h"
 #include "commands.h"
 
-#define FINISH_ANSWERS_S 30
-#define FINISH_SQL_S     30
-#define GIVE_BACK_S      10
+#define FINISH_ANSWERS_S  30
+#define FINISH_SQL_S      30
+#define GIVE_BACK_S       10
+#define SPARE_DESCRIPTORS 256
 
 /* --- building --- */
 
@@ -211,12 +213,27 @@ static void on_stale(void *context, const struct source *source, int64_t since_m
     query_server_set_stale(daemon->query, source_name(source), since_ms);
 }
 
+/* Clients' connections and what the server needs besides: databases, upstreams, files. */
+static void raise_descriptors(int connections)
+{
+    uint64_t wanted = connections > 0 ? (uint64_t)connections + SPARE_DESCRIPTORS : 0;
+    uint64_t got = process_raise_descriptors(wanted);
+
+    if (got < wanted) {
+        log_warn(LOG_MAIN,
+                 "%" PRIu64 " open files are allowed (ulimit -n): too few for "
+                 "query.connections.max=%d, which needs %" PRIu64,
+                 got, connections, wanted);
+    }
+}
+
 /* Everything that may need root, and everything whose failure the operator should see at once. */
 static enum err build_server(struct daemon *daemon, struct why *why)
 {
     enum err rc = mirror_new(&daemon->configuration->mirror, daemon->storage, daemon->paths.status,
                              daemon->paths.spool, &system_clock, &daemon->mirror, why);
 
+    raise_descriptors(daemon->configuration->query.connections_total);
     if (rc == ERR_OK) {
         mirror_on_stale(daemon->mirror, on_stale, daemon);
         rc = build_query_server(daemon, why);

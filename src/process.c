@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -352,6 +353,22 @@ void process_daemon_ready(void)
     }
     close(ready_pipe);
     ready_pipe = -1;
+}
+
+uint64_t process_raise_descriptors(uint64_t wanted)
+{
+    struct rlimit now = {0}, more;
+
+    getrlimit(RLIMIT_NOFILE, &now);
+    more = now;
+    more.rlim_max = now.rlim_max < wanted ? wanted : now.rlim_max;
+    more.rlim_cur = more.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &more) != 0) {
+        more.rlim_cur = more.rlim_max = now.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &more); /* What is there in the end is looked at. */
+    }
+    getrlimit(RLIMIT_NOFILE, &now);
+    return now.rlim_cur;
 }
 
 enum err process_drop_root(const struct run_user *user, struct why *why)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -69,6 +70,12 @@ pid_t process_running(const struct process_paths *paths);
  */
 enum err process_daemonize(struct why *why) MUST_CHECK;
 void process_daemon_ready(void); /* Nothing to do when not in the background. */
+
+/**
+ * Let the process open as many descriptors as it may; as root, at least as many as wanted.
+ * @return How many.
+ */
+uint64_t process_raise_descriptors(uint64_t wanted);
 
 /** setgroups, setgid, setuid, and a check that there is no way back. */
 enum err process_drop_root(const struct run_user *user, struct why *why) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define BLOCKS      256
@@ -47,4 +48,16 @@ Test(process, free_memory_below_a_kept_block_goes_back)
     after = resident_bytes();
     cr_expect_leq(after + most * 9 / 10, before, "%zu bytes before, %zu after", before, after);
     free(blocks[BLOCKS]);
+}
+
+Test(process, as_many_descriptors_as_it_may_have)
+{
+    struct rlimit limit;
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = 64;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_expect_eq(process_raise_descriptors(100), limit.rlim_max);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    cr_expect_eq(limit.rlim_cur, limit.rlim_max);
 }

@@ -185,9 +185,10 @@ bool acl_may_proxy(struct acl *acl, const struct ip_range *client)
 
 bool acl_has_any_connections(struct acl *acl, const struct ip_range *client)
 {
-    int unused;
+    int has_any = 0;
 
-    return find_rule(acl, &acl->rules.connections, client, &unused) || acl_may_proxy(acl, client);
+    return (find_rule(acl, &acl->rules.connections, client, &has_any) && has_any != 0) ||
+           acl_may_proxy(acl, client);
 }
 
 /* --- counts --- */
@@ -320,13 +321,14 @@ static void add_block(struct acl *acl, const struct acl_tally *block)
     pthread_mutex_unlock(&acl->blocks_lock);
 }
 
-static void block(struct acl *acl, const struct acl_tally *tally)
+static void block(struct acl *acl, const struct ip_range *client, int32_t day, int limit)
 {
+    struct ip_range prefix = prefix_range(prefix_of(client), client->is_v6);
     char text[IP_TEXT_MAX];
 
-    add_block(acl, tally);
-    ip_format_prefix(&tally->client, text);
-    log_info(LOG_QUERY, "blocked for today prefix=%s limit=%u", text, tally->objects);
+    add_block(acl, &(struct acl_tally){prefix, day, (uint32_t)limit});
+    ip_format_prefix(&prefix, text);
+    log_info(LOG_QUERY, "blocked for today prefix=%s limit=%d", text, limit);
 }
 
 void acl_count(struct acl *acl, const struct ip_range *client, uint32_t objects)
@@ -347,9 +349,7 @@ void acl_count(struct acl *acl, const struct ip_range *client, uint32_t objects)
     unlock(acl, client);
     atomic_store_explicit(&acl->has_untaken, true, memory_order_release);
     if (goes_past) {
-        struct ip_range prefix = prefix_range(prefix_of(client), client->is_v6);
-
-        block(acl, &(struct acl_tally){prefix, day, (uint32_t)limit});
+        block(acl, client, day, limit);
     }
 }
 
@@ -435,14 +435,21 @@ void acl_return_blocks(struct acl *acl, const struct acl_tally *tallies, size_t 
 void acl_set_count(struct acl *acl, const struct acl_tally *tally)
 {
     int limit = limit_of(acl, &tally->client);
+    bool goes_past;
     struct slot *entry;
 
     if (tally->day != acl_day(acl)) {
         return;
     }
     entry = lock_client(acl, &tally->client, tally->day, true);
+    /* Servers may have gone past the limit together, none of them alone: each that counted tells.
+     * Of a client that is new here somebody has told, before a restart perhaps. */
+    goes_past = limit >= 0 && tally->objects > (uint32_t)limit && !entry->is_past_limit &&
+                entry->objects > 0;
     entry->objects = sum(tally->objects, entry->untaken);
-    /* Whoever counted the object that was too many has told of it. */
     entry->is_past_limit = limit >= 0 && tally->objects > (uint32_t)limit;
     unlock(acl, &tally->client);
+    if (goes_past) {
+        block(acl, &tally->client, tally->day, limit);
+    }
 }

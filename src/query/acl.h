@@ -29,7 +29,7 @@ struct acl_rules {
     struct address_list denied;      /**< Unused. */
     struct address_list proxies;     /**< Unused. */
     struct address_list limits;      /**< Personal objects per day; negative: any number. */
-    struct address_list connections; /**< Unused: any number of connections. */
+    struct address_list connections; /**< 1: any number of connections, 0: as others. */
 };
 void acl_rules_free(struct acl_rules *rules);
 /**
@@ -77,7 +77,8 @@ size_t acl_take_blocks(struct acl *acl, struct acl_tally **out);
 void acl_return_counts(struct acl *acl, const struct acl_tally *tallies, size_t count);
 void acl_return_blocks(struct acl *acl, const struct acl_tally *tallies, size_t count);
 /** What the tables say a client was given on a day, by all servers; what was not taken yet is
- * added. A past day is ignored. */
+ * added. A past day is ignored. One that was counted here, too, and is past its limit now
+ * is to be blocked, as after acl_count(). */
 void acl_set_count(struct acl *acl, const struct acl_tally *tally);
 /** @return Today. */
 int32_t acl_day(const struct acl *acl);

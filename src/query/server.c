@@ -358,9 +358,17 @@ void query_server_stop(struct query_server *server, int timeout_s)
 enum err query_server_reconfigure(struct query_server *server, const struct query_conf *conf,
                                   struct why *why)
 {
+    const struct query_source *main = server->settings->main;
+    struct query_conf renamed = *conf;
     struct settings *settings;
-    enum err rc = settings_new(conf, server->sources, server->source_count, &settings, why);
+    enum err rc;
 
+    /* The sources are those of the start, and so is the main one's name. */
+    if (main != NULL && !str_eq_nocase(str_from(conf->main_source), str_from(main->name))) {
+        log_warn(LOG_QUERY, "whois.source=%s takes a restart", conf->main_source);
+        renamed.main_source = main->name;
+    }
+    rc = settings_new(&renamed, server->sources, server->source_count, &settings, why);
     if (rc != ERR_OK) {
         return rc;
     }

@@ -129,7 +129,7 @@ static enum err load_version(struct version_query *query, const struct object_ve
                              enum rpsl_class class, struct item *out, struct str *key)
 {
     const struct view view = {.scratch = query->arena};
-    struct why why;
+    struct why why = {""};
     enum err rc;
 
     *out = (struct item){.info = {.class = class}};

@@ -625,12 +625,16 @@ def test_a_virtual_source_is_the_main_data(lab):
     equal(blocks(client.ask("-s RIPE-OPEN-GRS -r " + KEY)), whole, "answer under another name")
     expect_in("person:", client.ask("-s RIPE-OPEN-GRS -T person DUMY-RIPE").decode())
     expect_in("ERROR:101", client.ask("-s RIPE-DUMMY-GRS -T person DUMY-RIPE").decode())
-    expect_in("source:         RIPE-DUMMY-GRS\n", client.ask("-s RIPE-DUMMY-GRS -r " + KEY).decode())
+    expect_in("source:         RIPE-DUMMY-GRS\n",
+              client.ask("-s RIPE-DUMMY-GRS -r " + KEY).decode("latin-1"))
     expect_in("source RIPE-GRS has not been loaded yet", lab.ask("-s RIPE-GRS " + KEY).decode())
     lab.options["grs.sources.dummify"] = "NOSUCH-GRS"
+    lab.options["whois.source"] = "OTHER"
     lab.write_properties()
     lab.init("reload")
     lab.wait_for_log("grs.sources.dummify: \\S+NOSUCH-GRS\\S+ is no mirrored source")
+    lab.wait_for_log("whois.source=OTHER takes a restart")
+    equal(blocks(lab.ask("-rB " + KEY)), whole, "answer of the main source as it was named at the start")
     lab.stop()
 
 

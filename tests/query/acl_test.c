@@ -182,7 +182,8 @@ Test(acl, the_smallest_prefix_decides)
     add(&rules.limits, "2001:db8::/32", 0);
     add(&rules.denied, "198.51.100.0/24", 0);
     add(&rules.proxies, "203.0.113.5/32", 0);
-    add(&rules.connections, "203.0.113.6/32", 0);
+    add(&rules.connections, "203.0.113.0/24", 1);
+    add(&rules.connections, "203.0.113.7/32", 0);
     cr_expect(acl_set_rules_take(acl, &rules));
     cr_expect_eq(budget("192.0.2.8"), 3);
     cr_expect_eq(budget("192.0.2.7"), INT64_MAX);
@@ -193,6 +194,7 @@ Test(acl, the_smallest_prefix_decides)
     cr_expect_not(acl_may_proxy(acl, &(struct ip_range){0xCB007106, 0xCB007106, false}));
     cr_expect(acl_has_any_connections(acl, &(struct ip_range){0xCB007105, 0xCB007105, false}));
     cr_expect(acl_has_any_connections(acl, &(struct ip_range){0xCB007106, 0xCB007106, false}));
+    cr_expect_not(acl_has_any_connections(acl, &(struct ip_range){0xCB007107, 0xCB007107, false}));
     cr_expect_not(acl_has_any_connections(acl, &(struct ip_range){1, 1, false}));
 }
 
@@ -289,6 +291,16 @@ Test(acl, the_tables_count_is_ours_and_the_others)
     cr_expect_str_eq(only_count(), "192.0.2.7/32 20000 1");
     set_count("192.0.2.7/32", 19999, 11);
     cr_expect_eq(budget("192.0.2.7"), 4, "yesterday's");
+}
+
+Test(acl, servers_that_go_past_the_limit_together_tell_of_it)
+{
+    count("192.0.2.7", 6);
+    only_count();
+    set_count("192.0.2.7/32", 20000, 12); /* 6 of another server. */
+    set_count("192.0.2.7/32", 20000, 12);
+    cr_expect_eq(check("192.0.2.7"), ACL_LIMIT_PAST);
+    cr_expect_str_eq(only_block(), "192.0.2.7/32 20000 10");
 }
 
 Test(acl, a_restart_keeps_the_block_and_does_not_tell_it_again)
