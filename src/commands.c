@@ -93,8 +93,7 @@ static const char *local_address(const struct daemon *daemon)
 static bool answers_key(struct daemon *daemon, struct source *source, const struct rpsl_key *key)
 {
     struct timeval limit = {.tv_sec = LOCAL_QUERY_TIME_S};
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICSERV | AI_NUMERICHOST};
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *address = NULL;
     struct buf answer = {0};
     char port[16];

@@ -282,6 +282,7 @@ static enum err start_server(struct daemon *daemon, struct why *why)
 /* A stop waits for the transactions in flight, but not for a database that does not answer. */
 struct sql_limit {
     struct storage *storage;
+    int seconds;
     pthread_t thread;
     bool is_running;
     sem_t over; /* Posted when nobody waits for the database any more. */
@@ -294,20 +295,21 @@ static void *limit_sql(void *arg)
     int rc;
 
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += FINISH_SQL_S;
+    until.tv_sec += limit->seconds;
     while ((rc = sem_timedwait(&limit->over, &until)) != 0 && errno == EINTR) {
     }
     if (rc != 0) {
         log_warn(LOG_MAIN, "the database keeps the end waiting for %d s: its connections are cut",
-                 FINISH_SQL_S);
+                 limit->seconds);
         storage_cut_off(limit->storage);
     }
     return NULL;
 }
 
-static void sql_limit_begin(struct sql_limit *limit, struct storage *storage)
+static void sql_limit_begin(struct sql_limit *limit, struct storage *storage, int seconds)
 {
     limit->storage = storage;
+    limit->seconds = seconds;
     sem_init(&limit->over, 0, 0);
     limit->is_running =
         storage != NULL && pthread_create(&limit->thread, NULL, limit_sql, limit) == 0;
@@ -327,7 +329,8 @@ static void stop_server(struct daemon *daemon)
 {
     struct sql_limit limit;
 
-    sql_limit_begin(&limit, daemon->storage);
+    /* Answers that nobody reads have their time, and must not cost the streams theirs. */
+    sql_limit_begin(&limit, daemon->storage, FINISH_ANSWERS_S + FINISH_SQL_S);
     atomic_store(&daemon->is_stopping, true);
     storage_stop_waiting(daemon->storage);
     mirror_cancel_loads(daemon->mirror);
@@ -335,6 +338,8 @@ static void stop_server(struct daemon *daemon)
     if (daemon->query != NULL) {
         query_server_stop(daemon->query, FINISH_ANSWERS_S);
     }
+    sql_limit_end(&limit);
+    sql_limit_begin(&limit, daemon->storage, FINISH_SQL_S);
     acl_keeper_stop(daemon->acl_keeper); /* Has the last answers' counts. */
     acl_keeper_free(daemon->acl_keeper);
     mirror_stop(daemon->mirror);
@@ -499,9 +504,6 @@ int daemon_run_alone(const char *config_path, size_t count, char **words)
     }
     if (rc == ERR_OK) {
         rc = log_open(daemon.paths.console, &why); /* The terminal is for what the command says. */
-    }
-    if (rc == ERR_OK) {
-        rc = process_write_pid(daemon.lock_fd, &why);
     }
     if (rc == ERR_OK) {
         rc = mirror_new(&daemon.configuration->mirror, daemon.storage, daemon.paths.status,

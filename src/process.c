@@ -258,7 +258,19 @@ int process_lock(const struct process_paths *paths, const struct run_user *user,
         return -1;
     }
     if (!lock_within(fd, LOCK_PATIENCE_MS)) {
-        why_set(why, ERR_BUSY, "already running, pid %d holds %s", (int)read_pid(fd), paths->pid);
+        pid_t pid = read_pid(fd);
+
+        if (pid > 0) {
+            why_set(why, ERR_BUSY, "already running, pid %d holds %s", (int)pid, paths->pid);
+        } else {
+            why_set(why, ERR_BUSY, "a command that is at work holds %s: wait for its end",
+                    paths->pid);
+        }
+        close(fd);
+        return -1;
+    }
+    if (ftruncate(fd, 0) != 0) { /* Left over from a server that was killed. */
+        why_set(why, ERR_IO, "cannot empty %s: %s", paths->pid, strerror(errno));
         close(fd);
         return -1;
     }

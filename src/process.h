@@ -52,8 +52,10 @@ enum err process_make_var(struct process_paths *paths, const struct run_user *us
                           struct why *why) MUST_CHECK;
 
 /**
- * Take the pid file's lock (flock): one server, or one lone command, per var/.
- * @return A descriptor to keep open; -1 with why = "already running, pid N".
+ * Take the pid file's lock (flock): one server, or one lone command, per var/. Only a server writes
+ * its pid into it.
+ * @return A descriptor to keep open; -1 with why = "already running, pid N", or that a command is
+ * at work.
  */
 int process_lock(const struct process_paths *paths, const struct run_user *user, struct why *why);
 /** Write our pid into the locked file; emptied again by process_unlock(). */

@@ -68,6 +68,7 @@ struct conn {
     bool is_paused;
     bool is_eof, is_eof_told;
     bool has_had_line;
+    bool is_refused;   /* Counted as such, and not in its address's count. */
     bool is_lingering; /* The owner was told that it closed. */
     bool is_running;   /* In conn_run(). */
     bool is_closed;    /* To be freed when conn_run() is left. */
@@ -341,6 +342,19 @@ static void destroy(struct conn *conn)
     free(conn);
 }
 
+/* Its descriptor is free, or as good as. */
+static void count_gone(struct conn *conn)
+{
+    if (conn->counts == NULL) {
+        return;
+    }
+    if (conn->is_refused) {
+        net_limits_refused_gone(conn->counts);
+    } else {
+        net_limits_gone(conn->counts);
+    }
+}
+
 /* The owner's and the counts' part of closing: from here on the connection is ours alone. */
 static void tell_closed(struct conn *conn, const char *reason)
 {
@@ -348,11 +362,11 @@ static void tell_closed(struct conn *conn, const char *reason)
 
     conn->handler = &no_handler;
     conn->loop->conns.count--;
-    if (conn->counts != NULL) {
+    if (conn->counts != NULL && !conn->is_refused) {
         net_limits_leave(conn->counts, &conn->peer);
-        if (!conn->is_lingering) {
-            net_limits_gone(conn->counts);
-        }
+    }
+    if (!conn->is_lingering) {
+        count_gone(conn);
     }
     if (handler->on_close != NULL) {
         handler->on_close(conn, reason);
@@ -367,8 +381,8 @@ void conn_close(struct conn *conn, const char *reason)
     conn->is_closed = true;
     if (!conn->is_lingering) {
         tell_closed(conn, reason);
-    } else if (conn->counts != NULL) {
-        net_limits_gone(conn->counts);
+    } else {
+        count_gone(conn);
     }
     if (!conn->is_running) {
         destroy(conn);
@@ -736,7 +750,8 @@ static void on_timer(struct ev_loop *ev, struct ev_timer *w, int revents)
 /* --- making and using them --- */
 
 struct conn *conn_new(struct loop *loop, int fd, const struct sockaddr_storage *peer,
-                      const struct conn_limits *limits, struct net_limits *counts)
+                      const struct conn_limits *limits, struct net_limits *counts,
+                      enum net_refusal refusal)
 {
     struct conn_group *group = &loop->conns;
     struct conn *conn = calloc(1, sizeof(*conn));
@@ -751,6 +766,7 @@ struct conn *conn_new(struct loop *loop, int fd, const struct sockaddr_storage *
         conn->limits.output_pause = DEFAULT_OUTPUT_PAUSE;
     }
     conn->counts = counts;
+    conn->is_refused = refusal != NET_OK;
     conn->fd = fd;
     conn->peer = *peer;
     address_text(peer, conn->peer_text);

@@ -158,7 +158,7 @@ static void succeed(struct conn_request *request)
 
     memcpy(&peer, request->address->ai_addr, request->address->ai_addrlen);
     ev_io_stop(request->loop->ev, &request->writable); /* Before another watches the socket. */
-    conn = conn_new(request->loop, request->fd, &peer, &request->limits, NULL);
+    conn = conn_new(request->loop, request->fd, &peer, &request->limits, NULL, NET_OK);
     request->fd = -1;
     request->on_connected(request->context, conn);
     request_free(request);

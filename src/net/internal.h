@@ -59,11 +59,13 @@ int thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 /**
  * Make a connection of a connected, non-blocking socket.
  * @param fd      Moves to the connection.
- * @param counts  Where its closing is counted; NULL: nowhere.
+ * @param counts   Where its closing is counted; NULL: nowhere.
+ * @param refusal  As net_limits_enter() counted it.
  * @return The connection, idle until conn_start().
  */
 struct conn *conn_new(struct loop *loop, int fd, const struct sockaddr_storage *peer,
-                      const struct conn_limits *limits, struct net_limits *counts);
+                      const struct conn_limits *limits, struct net_limits *counts,
+                      enum net_refusal refusal);
 /** Set off: send what is in the output, start to read. To be called once, after the handler is set.
  */
 void conn_start(struct conn *conn);
@@ -77,7 +79,8 @@ enum net_refusal conn_set_peer(struct conn *conn, const struct sockaddr_storage 
 
 /**
  * Count a new connection.
- * @param is_unlimited  The address may have any number. @return NET_OK when it was counted.
+ * @param is_unlimited  The address may have any number.
+ * @return NET_OK when it is let in, NET_TOO_MANY_REFUSED when it is counted nowhere.
  */
 enum net_refusal net_limits_enter(struct net_limits *limits, const struct sockaddr_storage *peer,
                                   bool is_unlimited);
@@ -89,6 +92,9 @@ enum net_refusal net_limits_move(struct net_limits *limits, const struct sockadd
 void net_limits_leave(struct net_limits *limits, const struct sockaddr_storage *peer);
 /** ... and its descriptor is free. */
 void net_limits_gone(struct net_limits *limits);
+
+/** The same for one that was refused, and told so. */
+void net_limits_refused_gone(struct net_limits *limits);
 
 /* --- sockets --- */
 

@@ -8,7 +8,8 @@
 
 #include "net/internal.h"
 
-#define BUCKETS 4096
+#define BUCKETS      4096
+#define MOST_REFUSED 1000 /* They have their descriptors for a while. */
 
 struct address {
     unsigned char bytes[16]; /* An IPv4 address fills the first four. */
@@ -22,7 +23,7 @@ struct address_count {
 
 struct net_limits {
     int max_total, max_per_address;
-    atomic_int total; /* Grows with the lock held. */
+    atomic_int total, refused; /* Grow with the lock held. */
     pthread_mutex_t lock;
     struct address_count *buckets[BUCKETS];
 };
@@ -139,6 +140,11 @@ enum net_refusal net_limits_enter(struct net_limits *limits, const struct sockad
             enter_address(limits, &address);
         }
     }
+    if (refusal != NET_OK && limits->refused >= MOST_REFUSED) {
+        refusal = NET_TOO_MANY_REFUSED;
+    } else if (refusal != NET_OK) {
+        atomic_fetch_add(&limits->refused, 1);
+    }
     pthread_mutex_unlock(&limits->lock);
     return refusal;
 }
@@ -177,4 +183,9 @@ void net_limits_leave(struct net_limits *limits, const struct sockaddr_storage *
 void net_limits_gone(struct net_limits *limits)
 {
     atomic_fetch_sub(&limits->total, 1);
+}
+
+void net_limits_refused_gone(struct net_limits *limits)
+{
+    atomic_fetch_sub(&limits->refused, 1);
 }

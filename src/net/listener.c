@@ -136,8 +136,11 @@ static void welcome(struct gate *gate, int fd, const struct sockaddr_storage *pe
     if (listener->counts != NULL) {
         refusal = net_limits_enter(listener->counts, peer, is_proxy || is_unlimited(gate, peer));
     }
-    conn = conn_new(gate->loop, fd, peer, &listener->limits,
-                    refusal == NET_OK ? listener->counts : NULL);
+    if (refusal == NET_TOO_MANY_REFUSED) {
+        close(fd);
+        return;
+    }
+    conn = conn_new(gate->loop, fd, peer, &listener->limits, listener->counts, refusal);
     socket_set_options(fd, &listener->keepalive);
     if (is_proxy && refusal == NET_OK) {
         conn_set_handler(conn, &proxy_handler, gate);

@@ -45,7 +45,12 @@ enum err listener_open(const struct listener_conf *conf, size_t loop_count,
                        struct why *why) MUST_CHECK;
 int listener_port(const struct listener *listener);
 
-enum net_refusal { NET_OK, NET_TOO_MANY, NET_TOO_MANY_FROM_ADDRESS };
+enum net_refusal {
+    NET_OK,
+    NET_TOO_MANY,
+    NET_TOO_MANY_FROM_ADDRESS,
+    NET_TOO_MANY_REFUSED /**< At a time, that were told so; this one is closed without a word. */
+};
 
 /**
  * Serve from a loop (call on its thread or before it runs).

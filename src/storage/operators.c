@@ -65,10 +65,7 @@ static enum err set_serial(struct source *source, int64_t serial, struct positio
         rc = position_unbind(source, sql, why);
     }
     if (rc == ERR_OK) {
-        rc = sql_exec(sql, why,
-                      "UPDATE nrtm_state SET boot_serial = %" PRId64
-                      " WHERE mirror = '%s' AND (boot_serial IS NULL OR boot_serial > %" PRId64 ")",
-                      serial, source->name, serial);
+        rc = position_lower_boot(source, sql, serial, why);
     }
     return rc == ERR_OK ? sql_commit(sql, why) : rc;
 }

@@ -134,6 +134,15 @@ enum err position_unbind(struct source *source, struct sql *sql, struct why *why
                     source->name);
 }
 
+enum err position_lower_boot(struct source *source, struct sql *sql, int64_t serial,
+                             struct why *why)
+{
+    return sql_exec(sql, why,
+                    "UPDATE nrtm_state SET boot_serial = %" PRId64
+                    " WHERE mirror = '%s' AND (boot_serial IS NULL OR boot_serial > %" PRId64 ")",
+                    serial, source->name, serial);
+}
+
 enum err position_follow_edit(struct source *source, struct sql *sql,
                               const struct database_position *found, struct position *out,
                               struct why *why)
@@ -154,6 +163,9 @@ enum err position_follow_edit(struct source *source, struct sql *sql,
     rc = position_write(source, sql, position, found->batch, why);
     if (rc == ERR_OK) {
         rc = position_unbind(source, sql, why);
+    }
+    if (rc == ERR_OK) {
+        rc = position_lower_boot(source, sql, position.hw, why);
     }
     if (rc == ERR_OK) {
         log_info(LOG_CLIENT, "%s position set to %" PRId64 " by database (was %" PRId64 ")",

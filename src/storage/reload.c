@@ -655,14 +655,16 @@ static enum err move_rows(struct load *load, struct position *to, struct why *wh
     return rc == ERR_OK ? insert_serial(load, why) : rc;
 }
 
-/** The position moves to the dump's serial; after a reset the rows of `serials` above it go. */
+/** The position moves to the dump's serial; after a reset the rows of `serials` above it go. An
+ * object out of quarantine is no dump: it says nothing of what came before its serial. */
 static enum err move_serial(struct load *load, struct position *to, struct why *why)
 {
     struct sql *sql = load->source->sql;
     const int64_t serial = load->options.serial;
     enum err rc;
 
-    if (serial < 0 || (serial <= to->hw && !load->reload->is_reset)) {
+    if (serial < 0 || load->options.quarantined != 0 ||
+        (serial <= to->hw && !load->reload->is_reset)) {
         return ERR_OK;
     }
     rc = move_rows(load, to, why);

@@ -199,6 +199,10 @@ enum err position_write(struct source *source, struct sql *sql, struct position 
                         uint64_t batch, struct why *why) MUST_CHECK;
 /** Inside a transaction: the position is the operator's, or a dump's, and of no server yet. */
 enum err position_unbind(struct source *source, struct sql *sql, struct why *why) MUST_CHECK;
+/** Inside a transaction: what came by dump is of this serial at most, or an older dump would be
+ * refused for good. */
+enum err position_lower_boot(struct source *source, struct sql *sql, int64_t serial,
+                             struct why *why) MUST_CHECK;
 /** Honour an operator's edit of `serials`: nrtm_state follows it, and the log says so. Commits
  * nothing. */
 enum err position_follow_edit(struct source *source, struct sql *sql,

@@ -27,6 +27,7 @@ enum {
     READ_TIMEOUT_S = 900, /* Adding the keys of a large table is silent for minutes. A stop does not
                              wait for that: see sql_group_cut(). */
     WRITE_TIMEOUT_S = 60,
+    IDLE_TIMEOUT_S = 7 * 24 * 60 * 60, /* A source's connection is idle while a dump is read. */
     STATEMENTS_MAX = 24,
     BULK_ROWS_MAX = 4096,
     BULK_BYTES_MAX = 4 << 20,
@@ -213,7 +214,9 @@ static enum err prepare_session(struct sql *sql, struct why *why)
     enum err rc = sql_exec(sql, why,
                            "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_AUTO_VALUE_ON_ZERO,"
                            "NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00', "
-                           "SESSION innodb_lock_wait_timeout = 10, SESSION autocommit = 1");
+                           "SESSION innodb_lock_wait_timeout = 10, SESSION autocommit = 1, "
+                           "SESSION wait_timeout = %d",
+                           IDLE_TIMEOUT_S);
 
     if (rc == ERR_OK) {
         rc = sql_exec(sql, why, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");

@@ -252,6 +252,11 @@ class Database:
                                  stdout=subprocess.PIPE).stdout.decode()
         return any(line.split()[2] != "0" for line in sockets.splitlines())
 
+    def waits_for_a_table(self):
+        """Somebody wants to change one that another transaction has read."""
+        return any(state.startswith("Waiting for table metadata lock") for (state,) in
+                   self.sql("SELECT IFNULL(state, '') FROM information_schema.processlist", ""))
+
     def sql(self, statement, database=DATABASE):
         """As Session.sql(), in a session that is kept for the next one."""
         if self.session is None or not self.session.is_open():

@@ -211,11 +211,6 @@ def test_ten_mirrors_one_of_which_misbehaves(lab):
     lab.stop()
 
 
-def waits_for_a_table(lab):
-    return any(str(state).startswith("Waiting for table metadata lock")
-               for (state,) in lab.database.sql("SELECT state FROM information_schema.processlist", ""))
-
-
 def test_keys_that_take_long_hold_up_no_other_mirror(lab):
     """What a killed load left out is added while the server runs; here the table is held meanwhile."""
     half, names = SERIAL + 300, ("RIPE-GRS", "COPY-GRS")
@@ -234,7 +229,7 @@ def test_keys_that_take_long_hold_up_no_other_mirror(lab):
     ours.publish(LAST)
     other.publish(half + 1)
     lab.start()
-    lab.wait_for("keys that wait", lambda: waits_for_a_table(lab))
+    lab.wait_for("keys that wait", lab.database.waits_for_a_table)
     lab.wait_for_log("source RIPE-GRS is being loaded")
     other.publish(LAST)
     lab.wait_for_serial(LAST, database_of(names[1]))

@@ -14,7 +14,7 @@ import subprocess
 
 import harness
 from harness import (DATABASE, DATA, DUMP, FINAL, JOURNAL, LAST, PATIENCE, ROOT, SERIAL, SMALL,
-                     Whois, blocks, equal, free_port, has_ended, long_only, wait_for)
+                     Session, Whois, blocks, equal, free_port, has_ended, long_only, wait_for)
 from oracle import Registry
 
 KEY = "AS-TEST-NEST-L1"
@@ -67,6 +67,26 @@ def test_init_after_a_crash(lab):
     equal(code, 1, "status of a killed server: " + text)
     lab.init("start")
     lab.init("stop")
+
+
+def test_a_command_at_work_is_no_server(lab):
+    """It keeps a server from starting, and nobody takes it for one and ends it."""
+    lab.start()
+    lab.stop()
+    reader = Session(lab.database.option_file)
+    reader.sql("BEGIN")
+    reader.sql("SELECT 1 FROM last LIMIT 1")
+    with subprocess.Popen([harness.WHOISD, "--config", os.path.join(lab.root, "properties"), "--load",
+                           "RIPE-GRS", DUMP], stdout=subprocess.DEVNULL) as command:
+        lab.wait_for("a load that waits", lab.database.waits_for_a_table)
+        code, text = lab.init("start", check=False)
+        equal(code, 1, "exit code of start: " + text)
+        expect_in("a command that is at work holds", text)
+        expect_in("does not seem to be running", lab.init("stop")[1])
+        equal(command.poll(), None, "the command goes on")
+        reader.sql("COMMIT")
+        reader.close()
+    equal(command.returncode, 0, "exit code of the command")
 
 
 def test_who_may_not_ask_is_told_so(lab):

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/internal.h"
 #include "server.h"
 
 static struct server server;
@@ -202,6 +203,25 @@ Test(listener, connections_above_the_total_are_refused)
     close(first);
     close(third);
     server_stop(&server);
+}
+
+Test(listener, refused_connections_have_a_bound_of_their_own)
+{
+    struct net_limits *limits = net_limits_new(1, 0);
+    const struct sockaddr_storage peer = {.ss_family = AF_INET};
+    int told = 0;
+
+    cr_expect_eq(net_limits_enter(limits, &peer, false), NET_OK);
+    while (told < 100000 && net_limits_enter(limits, &peer, false) == NET_TOO_MANY) {
+        told++;
+    }
+    cr_expect_eq(net_limits_enter(limits, &peer, false), NET_TOO_MANY_REFUSED);
+    net_limits_refused_gone(limits);
+    cr_expect_eq(net_limits_enter(limits, &peer, false), NET_TOO_MANY);
+    net_limits_gone(limits);
+    cr_expect_eq(net_limits_enter(limits, &peer, false), NET_OK);
+    cr_expect_eq(net_limits_count(limits), 1, "those refused do not count");
+    net_limits_free(limits);
 }
 
 Test(listener, connections_above_the_limit_of_an_address_are_refused)

@@ -519,6 +519,14 @@ Test(load, what_was_kept_aside_is_tried_again_as_of_its_serial)
     cr_assert_eq(load(source, options, TEXTS("mntner: B-MNT;x: 72;"), &report, &why), ERR_OK, "%s",
                  why.text);
     cr_expect_eq(report.changed, 0, "it changed since");
+    cr_expect_eq(position_of_source(source).hw, 80);
+
+    database_exec("DELETE FROM serials WHERE serial_id > 60");
+    options.serial = 73;
+    cr_assert_eq(load(source, options, TEXTS("mntner: C-MNT;x: 73;"), &report, &why), ERR_OK, "%s",
+                 why.text);
+    cr_expect_eq(position_of_source(source).hw, 60, "an object is no dump: 61 to 72 come again");
+    commit_update(source, 80, false, "mntner: B-MNT\nx: 80\n");
 
     cr_assert_eq(source_next_quarantined(source, row.id, &row, &why), ERR_OK, "%s", why.text);
     cr_expect(row.is_delete && !row.is_whole);

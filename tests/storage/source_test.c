@@ -410,6 +410,10 @@ Test(source, its_position_is_of_the_server_that_answered_until_somebody_sets_it)
     cr_expect_str_eq(bond.host, "nrtm.example", "read back");
     cr_expect_eq(bond.boot_serial, 10);
     cr_expect_gt(bond.hw_time_s, 0);
+    database_exec("UPDATE serials SET serial_id = 5 WHERE serial_id = 10");
+    cr_expect(sync_source(source));
+    source_get_bond(source, &bond);
+    cr_expect_eq(bond.boot_serial, 5, "no dump older than that is refused");
     cr_assert_eq(source_set_serial(source, 20, &why), ERR_OK, "%s", why.text);
     source_get_bond(source, &bond);
     cr_expect_str_eq(bond.host, "", "by command");
