@@ -338,6 +338,7 @@ def test_expired_serials_are_healed_from_the_dump(lab):
     lab.stop()
 
 
+@long_only
 def test_local_files_that_are_old_fill_a_mirror_and_heal_none(lab):
     """What an operator has may be old; it does not replace newer data unless he says so."""
     journal = Journal.read(JOURNAL)

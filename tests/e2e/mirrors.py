@@ -211,6 +211,7 @@ def test_ten_mirrors_one_of_which_misbehaves(lab):
     lab.stop()
 
 
+@long_only
 def test_keys_that_take_long_hold_up_no_other_mirror(lab):
     """What a killed load left out is added while the server runs; here the table is held meanwhile."""
     half, names = SERIAL + 300, ("RIPE-GRS", "COPY-GRS")
