@@ -58,7 +58,7 @@ int thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 
 /**
  * Make a connection of a connected, non-blocking socket.
- * @param fd      Moves to the connection.
+ * @param fd       Moves to the connection.
  * @param counts   Where its closing is counted; NULL: nowhere.
  * @param refusal  As net_limits_enter() counted it.
  * @return The connection, idle until conn_start().

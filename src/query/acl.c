@@ -435,7 +435,7 @@ void acl_return_blocks(struct acl *acl, const struct acl_tally *tallies, size_t 
 void acl_set_count(struct acl *acl, const struct acl_tally *tally)
 {
     int limit = limit_of(acl, &tally->client);
-    bool goes_past;
+    bool is_past = limit >= 0 && tally->objects > (uint32_t)limit, goes_past;
     struct slot *entry;
 
     if (tally->day != acl_day(acl)) {
@@ -444,10 +444,9 @@ void acl_set_count(struct acl *acl, const struct acl_tally *tally)
     entry = lock_client(acl, &tally->client, tally->day, true);
     /* Servers may have gone past the limit together, none of them alone: each that counted tells.
      * Of a client that is new here somebody has told, before a restart perhaps. */
-    goes_past = limit >= 0 && tally->objects > (uint32_t)limit && !entry->is_past_limit &&
-                entry->objects > 0;
+    goes_past = is_past && !entry->is_past_limit && entry->objects > 0;
     entry->objects = sum(tally->objects, entry->untaken);
-    entry->is_past_limit = limit >= 0 && tally->objects > (uint32_t)limit;
+    entry->is_past_limit = is_past;
     unlock(acl, &tally->client);
     if (goes_past) {
         block(acl, &tally->client, tally->day, limit);

@@ -77,8 +77,8 @@ size_t acl_take_blocks(struct acl *acl, struct acl_tally **out);
 void acl_return_counts(struct acl *acl, const struct acl_tally *tallies, size_t count);
 void acl_return_blocks(struct acl *acl, const struct acl_tally *tallies, size_t count);
 /** What the tables say a client was given on a day, by all servers; what was not taken yet is
- * added. A past day is ignored. One that was counted here, too, and is past its limit now
- * is to be blocked, as after acl_count(). */
+ * added. A past day is ignored. A client that was counted here, too, and is past its limit now is
+ * to be blocked, as after acl_count(). */
 void acl_set_count(struct acl *acl, const struct acl_tally *tally);
 /** @return Today. */
 int32_t acl_day(const struct acl *acl);
